@@ -1,0 +1,3 @@
+"""Aligned: proof verification and aggregation for Ethereum."""
+
+__version__ = "0.1.0"
