@@ -1,0 +1,38 @@
+# `make help` lists the targets. Everything is a thin call: the work is in tools/ and scripts/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+CHECKS := lint unit parity rust contracts forge integration faults e2e fork
+.PHONY: help setup demo test devnet bench bench-gas format clean $(CHECKS)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  make KIND         one step of the tests: $(CHECKS)"
+
+setup: ## prepare this clone: Python and npm packages, solc, native extension, contracts (repeatable)
+	@tools/setup.sh
+
+demo: setup ## real proofs through the whole system on a local devnet, ends with a table
+	@$(VENV)/aligned demo
+
+test: setup ## lint and all tests, with the time of each step
+	@$(VENV)/python tools/check.py $(CHECKS)
+
+$(CHECKS): setup
+	@$(VENV)/python tools/check.py $@
+
+devnet: setup ## a devnet that stays up (ports 8545 and 8080) until Ctrl-C
+	@$(VENV)/ape run devnet
+
+bench: setup ## all measurements beside the reference's figures
+	@$(VENV)/python tools/bench.py
+
+bench-gas: setup ## gas figures, measured afresh on anvil into bench/gas.json
+	@$(VENV)/python tools/bench_gas.py
+
+format: setup ## rewrite sources in the house format
+	@tools/format.sh
+
+clean: ## remove what setup and the tests made in this clone (caches under ~/.cache stay)
+	@tools/clean.sh

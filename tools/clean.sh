@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Removes everything that setup, tests and the demo leave in this clone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rm -rf .venv node_modules contracts/.cache cache out .aligned .hypothesis .mypy_cache .ruff_cache .pytest_cache \
+  .import_linter_cache offchain/*.egg-info
+find . -name __pycache__ -type d -prune -exec rm -rf {} +

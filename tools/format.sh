@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Rewrites Python, Solidity and Rust sources in the house format.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+.venv/bin/ruff check --fix-only --quiet .
+.venv/bin/ruff format --quiet .
+.venv/bin/forge fmt
+cargo fmt --manifest-path zkvm/Cargo.toml --all

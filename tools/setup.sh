@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Prepares this clone: `make setup`. Needs Python >= 3.11, Node >= 20, Rust >= 1.91, a C compiler; no root, no Docker.
+# Each step leaves a stamp with a digest of its inputs and is left out while these and its product are unchanged,
+# so a second run takes seconds and needs no network.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+stamps=.venv/.setup
+solc="${SOLCX_BINARY_PATH:-$HOME/.solcx}/solc-v$(sed -n 's/^  version: *\(0\.8\.[0-9]*\)$/\1/p' ape-config.yaml)"
+
+digest_of() { # PATH...: one word that changes with the content of any file below them
+  find "$@" -type f ! -path '*/target/*' ! -path '*/.cache/*' ! -path '*/__pycache__/*' -exec cksum {} + | LC_ALL=C sort | cksum | tr ' ' '-'
+}
+
+run_step() { # NAME DIGEST PRODUCT COMMAND...: runs the command unless the stamp and the product are there
+  local name=$1 digest=$2 product=$3 started
+  shift 3
+  if [ -e "$product" ] && [ "$(cat "$stamps/$name" 2>/dev/null)" = "$digest" ]; then
+    echo "[setup] $name: up to date"
+    return
+  fi
+  echo "[setup] $name ..."
+  started=$(date +%s)
+  "$@" || { echo "[setup] $name failed (command: $*)" >&2; exit 1; }
+  mkdir -p "$stamps"
+  echo "$digest" >"$stamps/$name"
+  echo "[setup] $name: $(($(date +%s) - started)) s"
+}
+
+make_venv() { "$python" -m venv --clear .venv; }
+install_python_packages() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock; }
+install_node_packages() { npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error; }
+install_this_package() {
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+}
+
+total_started=$(date +%s)
+python=$(tools/check_prerequisites.sh)
+export PATH="$PWD/.venv/bin:$PATH"
+
+run_step venv "$("$python" -c 'import sys; print(sys.executable, sys.version)' | cksum | tr ' ' '-')" .venv/bin/python make_venv
+run_step python-packages "$(digest_of requirements.lock)" .venv/bin/ape install_python_packages
+run_step node-packages "$(digest_of package.json)" node_modules/solc install_node_packages
+run_step foundry-links "$(digest_of package.json tools/link_foundry.sh)" .venv/bin/anvil tools/link_foundry.sh
+run_step solc "$(digest_of package.json ape-config.yaml tools/install-solc.sh tools/solc-shim.cjs)" \
+  "$solc" tools/install-solc.sh
+run_step aligned-package "$(digest_of pyproject.toml)" .venv/bin/aligned install_this_package
+run_step native-extension "$(digest_of zkvm tools/build_native.sh)" .venv/bin/maturin tools/build_native.sh
+run_step contracts "$(digest_of contracts ape-config.yaml)" contracts/.cache .venv/bin/ape compile
+run_step bindings "$(digest_of contracts tools/generate_bindings.py)" offchain/aligned/chain/abi \
+  .venv/bin/python tools/generate_bindings.py
+echo "[setup] ready in $(($(date +%s) - total_started)) s"
