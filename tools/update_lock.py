@@ -34,7 +34,9 @@ def resolve(wanted: list[str]) -> dict[str, str]:
         options = ["--quiet", "--dry-run", "--ignore-installed", "--report", str(report)]
         subprocess.run([sys.executable, "-m", "pip", "install", *options, *wanted], check=True)
         installs = json.loads(report.read_text())["install"]
-    return {item["metadata"]["name"].lower().replace("_", "-"): item["metadata"]["version"] for item in installs}
+    return {
+        item["metadata"]["name"].lower().replace("_", "-"): item["metadata"]["version"] for item in installs
+    }
 
 
 def lock_lines(versions: dict[str, str]) -> list[str]:
