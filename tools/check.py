@@ -32,7 +32,7 @@ STEPS: dict[str, list[list[str]]] = {
         ["mypy", "offchain", "tools", "scripts"],
         ["lint-imports"],
         ["forge", "fmt", "--check"],
-        ["node_modules/.bin/solhint", "--max-warnings", "0", "contracts/**/*.sol"],
+        ["node_modules/.bin/solhint", "--disc", "--noPoster", "--max-warnings", "0", "contracts/**/*.sol"],
         ["cargo", "fmt", "--manifest-path", "zkvm/Cargo.toml", "--all", "--check"],
         ["cargo", "clippy", *CARGO, "--all-targets", "--", "-D", "warnings"],
     ],
