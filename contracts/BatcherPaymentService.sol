@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {AccessManagedUpgradeable} from
+    "@openzeppelin/contracts-upgradeable/access/manager/AccessManagedUpgradeable.sol";
+import {UUPSUpgradeable} from "@openzeppelin/contracts-upgradeable/proxy/utils/UUPSUpgradeable.sol";
+
+import {IAlignedLayerServiceManager} from "./interfaces/IAlignedLayerServiceManager.sol";
+import {IBatcherPaymentService, SkipReason} from "./interfaces/IBatcherPaymentService.sol";
+
+/// @title Users' deposits, and the batcher's right to charge them for proofs.
+/// @notice Contract and invariants: IBatcherPaymentService.
+contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeable, UUPSUpgradeable {
+    /// @inheritdoc IBatcherPaymentService
+    uint256 public constant UNLOCK_BLOCK_TIME = 1 hours;
+
+    /// @dev One storage slot.
+    struct Account {
+        uint96 balanceWei;
+        uint64 feeCapWei;
+        uint40 unlockTime;
+        uint40 nonce;
+    }
+
+    /// @dev One storage slot: all that `createNewTask` reads and writes besides the accounts.
+    struct Office {
+        address batcher;
+        uint88 earningsWei;
+        bool intakePaused;
+    }
+
+    /// @custom:storage-location erc7201:aligned.storage.BatcherPaymentService
+    struct PaymentStorage {
+        Office office;
+        address pendingBatcher;
+        mapping(address user => Account) accounts;
+        mapping(bytes32 batchMerkleRoot => bytes32 hash) payersHash;
+    }
+
+    // keccak256(abi.encode(uint256(keccak256("aligned.storage.BatcherPaymentService")) - 1)) & ~bytes32(uint256(0xff))
+    bytes32 private constant STORAGE = 0xb448fe140a2185a97902862e8087869596bf77132b901f0b62e071681d092000;
+
+    IAlignedLayerServiceManager private immutable _SERVICE_MANAGER;
+    uint64 private immutable _DEFAULT_FEE_CAP;
+
+    /// @param serviceManager The service manager (its proxy).
+    /// @param defaultFeeCapWei Most that a user who set no cap pays for a proof.
+    constructor(address serviceManager, uint64 defaultFeeCapWei) {
+        if (serviceManager == address(0)) revert ZeroAddress("serviceManager");
+        _SERVICE_MANAGER = IAlignedLayerServiceManager(serviceManager);
+        _DEFAULT_FEE_CAP = defaultFeeCapWei;
+        _disableInitializers();
+    }
+
+    /// @notice Sets the service up; the proxy calls it in its constructor.
+    /// @param authority_ Access manager.
+    /// @param batcher First batcher.
+    function initialize(address authority_, address batcher) external initializer {
+        if (authority_ == address(0)) revert ZeroAddress("authority");
+        if (batcher == address(0)) revert ZeroAddress("batcher");
+        __AccessManaged_init(authority_);
+        _storage().office.batcher = batcher;
+        emit BatcherChanged(address(0), batcher);
+    }
+
+    /// @notice Credits the sender. Money from the service manager is a batch's surplus, which `settle` hands out.
+    receive() external payable {
+        if (msg.sender != address(_SERVICE_MANAGER)) _deposit(msg.sender);
+    }
+
+    // ------------------------------------------------------------------------------------------ users
+
+    /// @inheritdoc IBatcherPaymentService
+    function deposit(address user) external payable {
+        if (user == address(0)) revert ZeroAddress("user");
+        _deposit(user);
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function setFeeCap(uint256 capWei) external {
+        if (capWei > type(uint64).max) revert CapTooHigh(capWei, type(uint64).max);
+        _storage().accounts[msg.sender].feeCapWei = uint64(capWei);
+        emit FeeCapSet(msg.sender, capWei);
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function unlock() external {
+        Account storage account = _storage().accounts[msg.sender];
+        if (account.balanceWei == 0) revert UserHasNoFundsToUnlock(msg.sender);
+        uint256 unlockTime = block.timestamp + UNLOCK_BLOCK_TIME;
+        account.unlockTime = uint40(unlockTime);
+        emit BalanceUnlocked(msg.sender, unlockTime);
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function lock() external {
+        Account storage account = _storage().accounts[msg.sender];
+        if (account.balanceWei == 0) revert UserHasNoFundsToLock(msg.sender);
+        account.unlockTime = 0;
+        emit BalanceLocked(msg.sender);
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function withdraw(uint256 amount) external {
+        Account storage account = _storage().accounts[msg.sender];
+        uint256 balance = account.balanceWei;
+        if (amount > balance) revert PayerInsufficientBalance(balance, amount);
+        uint256 unlockTime = account.unlockTime;
+        if (unlockTime == 0 || unlockTime > block.timestamp) revert FundsLocked(unlockTime, block.timestamp);
+        account.balanceWei = uint96(balance - amount);
+        account.unlockTime = 0;
+        emit BalanceLocked(msg.sender);
+        emit FundsWithdrawn(msg.sender, amount);
+        _send(msg.sender, amount);
+    }
+
+    // ------------------------------------------------------------------------------------------ batches
+
+    /// @inheritdoc IBatcherPaymentService
+    function createNewTask(
+        bytes32 batchMerkleRoot,
+        string calldata batchDataPointer,
+        address[] calldata proofSubmitters,
+        uint256 feeForAggregator,
+        uint256 feePerProof,
+        uint256 respondToTaskFeeLimit
+    ) external payable {
+        PaymentStorage storage $ = _storage();
+        Office memory office = $.office;
+        if (msg.sender != office.batcher) revert OnlyBatcherAllowed(msg.sender);
+        if (office.intakePaused) revert IntakePaused();
+        if (proofSubmitters.length == 0) revert NoProofSubmitters();
+        if (feePerProof == 0) revert NoFeePerProof();
+        if (respondToTaskFeeLimit > feeForAggregator) {
+            revert InsufficientFeeForAggregator(feeForAggregator, respondToTaskFeeLimit);
+        }
+        (uint256 charged, bytes32 payers) = _charge($, batchMerkleRoot, proofSubmitters, feePerProof);
+        uint256 collected = charged * feePerProof + msg.value;
+        if (collected < feeForAggregator) revert InsufficientFeeForAggregator(feeForAggregator, collected);
+        office.earningsWei = _toUint88(office.earningsWei + collected - respondToTaskFeeLimit);
+        $.office = office;
+        $.payersHash[batchMerkleRoot] = payers;
+        _SERVICE_MANAGER.createNewTask{value: respondToTaskFeeLimit}(
+            batchMerkleRoot, batchDataPointer, respondToTaskFeeLimit
+        );
+        emit TaskCreated(batchMerkleRoot, feePerProof, proofSubmitters.length);
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function settle(bytes32 batchMerkleRoot, address[] calldata payers) external {
+        PaymentStorage storage $ = _storage();
+        bytes32 expected = $.payersHash[batchMerkleRoot];
+        if (expected == 0) revert NothingToSettle(batchMerkleRoot);
+        bytes32 given = keccak256(abi.encodePacked(payers));
+        if (given != expected) revert PayersMismatch(expected, given);
+        delete $.payersHash[batchMerkleRoot];
+        uint256 surplusWei = _SERVICE_MANAGER.reclaim(batchMerkleRoot);
+        _SERVICE_MANAGER.withdraw(surplusWei);
+        if (payers.length == 0) {
+            // Nobody was charged: the batcher paid for the whole batch out of its own pocket.
+            $.office.earningsWei = _toUint88($.office.earningsWei + surplusWei);
+        } else {
+            _share($, payers, surplusWei);
+        }
+        emit SurplusReturned(batchMerkleRoot, surplusWei, payers.length);
+    }
+
+    // ------------------------------------------------------------------------------------------ batcher
+
+    /// @inheritdoc IBatcherPaymentService
+    function withdrawEarnings() external {
+        Office storage office = _storage().office;
+        if (msg.sender != office.batcher) revert OnlyBatcherAllowed(msg.sender);
+        uint256 amount = office.earningsWei;
+        office.earningsWei = 0;
+        emit EarningsWithdrawn(msg.sender, amount);
+        _send(msg.sender, amount);
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function proposeBatcher(address batcher) external restricted {
+        PaymentStorage storage $ = _storage();
+        $.pendingBatcher = batcher;
+        emit BatcherProposed($.office.batcher, batcher);
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function acceptBatcher() external {
+        PaymentStorage storage $ = _storage();
+        if (msg.sender != $.pendingBatcher) revert OnlyPendingBatcher(msg.sender, $.pendingBatcher);
+        emit BatcherChanged($.office.batcher, msg.sender);
+        $.office.batcher = msg.sender;
+        delete $.pendingBatcher;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function setIntakePaused(bool paused_) external restricted {
+        _storage().office.intakePaused = paused_;
+        emit IntakePausedSet(paused_);
+    }
+
+    // ------------------------------------------------------------------------------------------ views
+
+    /// @inheritdoc IBatcherPaymentService
+    function user_balances(address user) external view returns (uint256) {
+        return _storage().accounts[user].balanceWei;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function user_nonces(address user) external view returns (uint256) {
+        return _storage().accounts[user].nonce;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function user_unlock_block(address user) external view returns (uint256) {
+        return _storage().accounts[user].unlockTime;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function feeCapOf(address user) external view returns (uint256) {
+        return _capOf(_storage().accounts[user].feeCapWei);
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function DEFAULT_FEE_CAP() external view returns (uint256) {
+        return _DEFAULT_FEE_CAP;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function batcherWallet() external view returns (address) {
+        return _storage().office.batcher;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function pendingBatcher() external view returns (address) {
+        return _storage().pendingBatcher;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function batcherEarnings() external view returns (uint256) {
+        return _storage().office.earningsWei;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function payersHash(bytes32 batchMerkleRoot) external view returns (bytes32) {
+        return _storage().payersHash[batchMerkleRoot];
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function paused() external view returns (bool) {
+        return _storage().office.intakePaused;
+    }
+
+    /// @inheritdoc IBatcherPaymentService
+    function alignedLayerServiceManager() external view returns (address) {
+        return address(_SERVICE_MANAGER);
+    }
+
+    // ------------------------------------------------------------------------------------------ internals
+
+    /// @dev Charges or skips every entry; an account is read and written once per run of equal entries.
+    /// @return charged Entries that paid.
+    /// @return payers keccak256 of those entries, 32 bytes each.
+    function _charge(PaymentStorage storage $, bytes32 root, address[] calldata submitters, uint256 feeWei)
+        private
+        returns (uint256 charged, bytes32 payers)
+    {
+        address[] memory list = new address[](submitters.length);
+        uint256 i = 0;
+        while (i < submitters.length) {
+            address user = submitters[i];
+            Account memory account = $.accounts[user];
+            bool aboveCap = feeWei > _capOf(account.feeCapWei);
+            do {
+                if (aboveCap || feeWei > account.balanceWei) {
+                    SkipReason reason = aboveCap ? SkipReason.AboveCap : SkipReason.InsufficientBalance;
+                    emit SubmitterSkipped(root, user, reason);
+                } else {
+                    account.balanceWei -= uint96(feeWei);
+                    list[charged++] = user;
+                }
+                account.nonce++; // used up either way, or the same message could be charged later
+                i++;
+            } while (i < submitters.length && submitters[i] == user);
+            $.accounts[user] = account;
+        }
+        assembly ("memory-safe") {
+            payers := keccak256(add(list, 32), shl(5, charged))
+        }
+    }
+
+    /// @dev Gives each entry the same share, as each paid the same; the division's dust goes to the first.
+    function _share(PaymentStorage storage $, address[] calldata payers, uint256 surplusWei) private {
+        uint256 share = surplusWei / payers.length;
+        uint256 amount = surplusWei - share * (payers.length - 1);
+        for (uint256 i = 0; i < payers.length; i++) {
+            Account storage account = $.accounts[payers[i]];
+            account.balanceWei = _toUint96(payers[i], account.balanceWei + amount);
+            amount = share;
+        }
+    }
+
+    /// @dev Only the owner of the funds re-locks them: anyone else could keep them locked with deposits of 1 wei.
+    function _deposit(address user) private {
+        Account storage account = _storage().accounts[user];
+        account.balanceWei = _toUint96(user, account.balanceWei + msg.value);
+        if (msg.sender == user) account.unlockTime = 0;
+        emit PaymentReceived(user, msg.value);
+    }
+
+    function _capOf(uint64 feeCapWei) private view returns (uint256) {
+        return feeCapWei == 0 ? _DEFAULT_FEE_CAP : feeCapWei;
+    }
+
+    function _send(address to, uint256 amount) private {
+        (bool sent,) = to.call{value: amount}("");
+        if (!sent) revert TransferFailed(to, amount);
+    }
+
+    function _toUint96(address user, uint256 value) private pure returns (uint96) {
+        if (value > type(uint96).max) revert BalanceOverflow(user, value);
+        return uint96(value);
+    }
+
+    function _toUint88(uint256 value) private view returns (uint88) {
+        if (value > type(uint88).max) revert BalanceOverflow(_storage().office.batcher, value);
+        return uint88(value);
+    }
+
+    function _authorizeUpgrade(address) internal override restricted {}
+
+    function _storage() private pure returns (PaymentStorage storage $) {
+        assembly {
+            $.slot := STORAGE
+        }
+    }
+}

@@ -1,0 +1,55 @@
+"""Writes the ABIs that the Python package ships: offchain/aligned/chain/abi/*.json, from the compiled contracts.
+
+Run `python tools/generate_bindings.py` after a change of an interface; tests/contracts/test_bindings_fresh.py fails
+while the files are stale.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+ABI_FOLDER = ROOT / "offchain" / "aligned" / "chain" / "abi"
+MANIFEST = ROOT / ".build" / "__local__.json"
+
+# Name of the file → name of the contract.
+BINDINGS = {
+    "AccessManager": "AlignedAccessManager",
+    "AlignedLayerServiceManager": "AlignedLayerServiceManager",
+    "AlignedProxy": "AlignedProxy",
+    "BatcherPaymentService": "BatcherPaymentService",
+    "FibonacciConsumer": "FibonacciConsumer",
+    "LocalStakeSource": "LocalStakeSource",
+    "OperatorRegistry": "OperatorRegistry",
+}
+
+
+def render(contract: str, manifest: dict[str, Any]) -> str:
+    """The ABI of a contract as it stands in its file: entries sorted, one per line."""
+    abi: list[dict[str, Any]] = manifest["contractTypes"][contract]["abi"]
+    entries = sorted(json.dumps(entry, sort_keys=True, separators=(",", ":")) for entry in abi)
+    return "[\n" + ",\n".join(entries) + "\n]\n"
+
+
+def load_manifest() -> dict[str, Any]:
+    """Ape's compiler output; compiles first, so that it is never older than the sources."""
+    from ape import project
+
+    project.load_contracts()
+    manifest: dict[str, Any] = json.loads(MANIFEST.read_text())
+    return manifest
+
+
+def main() -> None:
+    """Rewrites every file."""
+    manifest = load_manifest()
+    ABI_FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, contract in BINDINGS.items():
+        (ABI_FOLDER / f"{name}.json").write_text(render(contract, manifest))
+        print(f"{name}.json")
+
+
+if __name__ == "__main__":
+    main()
