@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 CHECKS := lint unit parity rust contracts forge integration faults e2e fork
-.PHONY: help setup demo test devnet bench bench-gas format clean $(CHECKS)
+.PHONY: help setup demo test devnet bench bench-gas bindings format clean $(CHECKS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ bench: setup ## all measurements beside the reference's figures
 
 bench-gas: setup ## gas figures, measured afresh on anvil into bench/gas.json
 	@$(VENV)/python tools/bench_gas.py
+
+bindings: setup ## write the ABIs that the Python package ships, after a change of a contract
+	@$(VENV)/python tools/generate_bindings.py
 
 format: setup ## rewrite sources in the house format
 	@tools/format.sh

@@ -26,7 +26,14 @@ run_step() { # NAME DIGEST PRODUCT COMMAND...: runs the command unless the stamp
   echo "[setup] $name: $(($(date +%s) - started)) s"
 }
 
-make_venv() { "$python" -m venv --clear .venv; }
+make_venv() { # keeps the packages of one that has the same Python, starts again with another
+  local minor='import sys; print(sys.version_info[:2])'
+  if [ "$(.venv/bin/python -c "$minor" 2>/dev/null)" = "$("$python" -c "$minor")" ]; then
+    "$python" -m venv .venv
+  else
+    "$python" -m venv --clear .venv
+  fi
+}
 install_python_packages() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock; }
 install_node_packages() { npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error; }
 install_this_package() {
@@ -45,7 +52,5 @@ run_step solc "$(digest_of package.json ape-config.yaml tools/install-solc.sh to
   "$solc" tools/install-solc.sh
 run_step aligned-package "$(digest_of pyproject.toml)" .venv/bin/aligned install_this_package
 run_step native-extension "$(digest_of zkvm tools/build_native.sh)" .venv/bin/maturin tools/build_native.sh
-run_step contracts "$(digest_of contracts ape-config.yaml)" contracts/.cache .venv/bin/ape compile
-run_step bindings "$(digest_of contracts tools/generate_bindings.py)" offchain/aligned/chain/abi \
-  .venv/bin/python tools/generate_bindings.py
+run_step contracts "$(digest_of contracts ape-config.yaml)" .build/__local__.json .venv/bin/ape compile
 echo "[setup] ready in $(($(date +%s) - total_started)) s"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -22,7 +21,6 @@ REGISTRY_HOSTS = [
     ".".join(parts)
     for parts in (("registry", "npmjs"), ("pypi", "org"), ("pythonhosted", "org"), ("proxy", "golang"))
 ]
-GENERATORS = [["tools/generate_bindings.py", "--check"]]
 
 
 @cache
@@ -82,12 +80,6 @@ def test_tracked_files__path_of_one_machine__is_not_there() -> None:
 
 def test_tracked_files__host_of_a_package_registry__is_not_there() -> None:
     assert [f"{path}: {host}" for path, text in texts() for host in REGISTRY_HOSTS if host in text] == []
-
-
-@pytest.mark.parametrize("command", GENERATORS, ids=lambda command: Path(command[0]).stem)
-def test_generated_files__generator_run_again__changes_nothing(command: list[str]) -> None:
-    result = subprocess.run([sys.executable, *command], cwd=ROOT, check=False, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def skips_without_reason(path: Path) -> Iterator[int]:
