@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -80,6 +81,21 @@ def test_tracked_files__path_of_one_machine__is_not_there() -> None:
 
 def test_tracked_files__host_of_a_package_registry__is_not_there() -> None:
     assert [f"{path}: {host}" for path, text in texts() for host in REGISTRY_HOSTS if host in text] == []
+
+
+def test_generated_settings_pages__model_changed__are_rewritten() -> None:
+    command = [sys.executable, "tools/generate_settings_docs.py", "--check"]
+    result = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_example_settings__comment_marks_removed__are_accepted(tmp_path: Path) -> None:
+    from aligned.settings import load
+
+    example = (ROOT / "aligned.example.toml").read_text()
+    active = re.sub(r"^# (\w+ = (?!\"\"))", r"\1", example, flags=re.MULTILINE)
+    (tmp_path / "aligned.toml").write_text(active)
+    assert load(tmp_path / "aligned.toml").model_dump() == load().model_dump()
 
 
 def skips_without_reason(path: Path) -> Iterator[int]:
