@@ -1,0 +1,1 @@
+"""Ethereum: client, contract bindings, the one transaction sender, the event cursor, keys."""

@@ -1,0 +1,171 @@
+"""Signs and broadcasts: nonces, fee bumps, cancels and fillers. Only the sender uses it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+from eth_account.signers.local import LocalAccount
+
+from aligned.chain.client import ChainClient, hex_bytes
+from aligned.chain.errors import INSUFFICIENT_FUNDS
+from aligned.chain.fees import Fees, bumped, market_fees
+from aligned.chain.journal import Attempt, Journal, Request
+from aligned.chain.rpc import RpcError
+from aligned.core.errors import InvariantError, PaymentError
+from aligned.storage.postgres import Connection, Database
+
+_TRANSFER_GAS = 21_000
+# A wider gap means a database of another chain; filling it would only burn money.
+_MAX_FILLERS = 16
+
+_log = structlog.get_logger(__name__)
+
+
+class Broadcaster:
+    """Writes signed forms to the journal, then to the network."""
+
+    def __init__(
+        self,
+        db: Database,
+        client: ChainClient,
+        account: LocalAccount,
+        journal: Journal,
+        max_fee_wei: int,
+        bump_after_s: float,
+    ) -> None:
+        self._db = db
+        self._client = client
+        self._account = account
+        self._address = bytes.fromhex(account.address[2:])
+        self._journal = journal
+        self._cap_wei = max_fee_wei
+        self._bump_after_s = bump_after_s
+
+    async def open(self, wanted: Request, gas_limit: int) -> tuple[Request, Attempt | None]:
+        """Journals a new request with its first form; (the known request, None) if another process was faster."""
+        fees = await self._market()
+        async with self._db.transaction() as conn:
+            await self._journal.lock(conn)
+            known = await self._journal.load(conn, wanted.key)
+            if known is not None:
+                return known, None
+            request = replace(wanted, gas_limit=gas_limit, nonce=await self._free_nonce(conn))
+            await self._journal.insert(conn, request)
+            return request, await self._add(conn, request, 1, fees, cancel=False)
+
+    async def move(self, request: Request) -> Attempt:
+        """Opens a request again at a new nonce, its old one being used up."""
+        fees = await self._market()
+        async with self._db.transaction() as conn:
+            await self._journal.lock(conn)
+            current = await self._journal.load(conn, request.key)
+            attempts = await self._journal.attempts(conn, request.key)
+            if attempts and (current is None or (current.nonce, current.state) != (request.nonce, request.state)):
+                return attempts[0]
+            moved = replace(request, nonce=await self._free_nonce(conn))
+            await self._journal.reopen(conn, moved.key, _nonce(moved), moved.gas_limit)
+            return await self._add(conn, moved, len(attempts) + 1, fees, cancel=False)
+
+    async def push(self, request: Request, *, cancel: bool) -> None:
+        """Raises the fees of `request` and of everything that must be mined before it."""
+        market = await self._market()
+        chain_nonce = await self._client.nonce(self._address)
+        forms = []
+        async with self._db.transaction() as conn:
+            await self._journal.lock(conn)
+            await self._fill_gaps(conn, request, chain_nonce, market)
+            for item in await self._journal.from_nonce(conn, chain_nonce):
+                if _nonce(item) <= _nonce(request):
+                    forms.append(await self._bump(conn, item, market, cancel=cancel and item.key == request.key))
+        for form in forms:
+            await self.broadcast(form)
+
+    async def broadcast(self, attempt: Attempt) -> None:
+        """Hands a journaled form to the network; what the chain makes of it is seen by its receipt only.
+
+        Raises:
+            PaymentError: insufficient_funds.
+        """
+        try:
+            await self._client.send_raw(attempt.raw)
+        except RpcError as error:
+            if "insufficient funds" in error.text:
+                raise PaymentError(INSUFFICIENT_FUNDS, error.message, account=hex_bytes(self._address)) from error
+            # "already known", "nonce too low" and "replacement underpriced" are normal after a restart or a race.
+            _log.info("broadcast_refused", tx_hash=hex_bytes(attempt.tx_hash), reason=error.message)
+        else:
+            _log.info("broadcast", tx_hash=hex_bytes(attempt.tx_hash), nonce=attempt.nonce, number=attempt.number)
+
+    async def _bump(self, conn: Connection, request: Request, market: Fees, *, cancel: bool) -> Attempt:
+        last = (await self._journal.attempts(conn, request.key))[0]
+        turns = cancel and not last.is_cancel
+        if last.age_s < self._bump_after_s and not turns:
+            return last
+        fees = bumped(Fees(last.max_fee_wei, last.priority_fee_wei), market, self._cap_wei)
+        if fees is None:
+            _log.warning("fee_cap_reached", key=request.key, max_fee_wei=last.max_fee_wei, cap_wei=self._cap_wei)
+            return last
+        return await self._add(conn, request, last.number + 1, fees, cancel=cancel or last.is_cancel)
+
+    async def _fill_gaps(self, conn: Connection, request: Request, chain_nonce: int, fees: Fees) -> None:
+        """Nonces below ours that nothing of ours will use: left by foreign transactions that vanished."""
+        pending = await self._client.nonce(self._address, "pending")
+        taken = {item.nonce for item in await self._journal.from_nonce(conn, chain_nonce)}
+        gaps = [nonce for nonce in range(max(chain_nonce, pending), _nonce(request)) if nonce not in taken]
+        if len(gaps) > _MAX_FILLERS:
+            raise InvariantError("nonce_gap", f"{len(gaps)} unused nonces below {request.nonce} of {request.key}")
+        for nonce in gaps:
+            key = f"filler:{nonce}"
+            filler = Request(key, self._address, b"", 0, _TRANSFER_GAS, "superseded", nonce)
+            await self._journal.insert(conn, filler)
+            await self._add(conn, filler, 1, fees, cancel=True)
+
+    async def _free_nonce(self, conn: Connection) -> int:
+        """Lowest nonce that neither the chain, nor the node's queue, nor the journal uses."""
+        chain_nonce = await self._client.nonce(self._address)
+        taken = {item.nonce for item in await self._journal.from_nonce(conn, chain_nonce)}
+        nonce = max(chain_nonce, await self._client.nonce(self._address, "pending"))
+        while nonce in taken:
+            nonce += 1
+        return nonce
+
+    async def _add(self, conn: Connection, request: Request, number: int, fees: Fees, *, cancel: bool) -> Attempt:
+        attempt = self._sign(request, number, fees, cancel=cancel)
+        await self._journal.add_attempt(conn, request.key, attempt)
+        return attempt
+
+    def _sign(self, request: Request, number: int, fees: Fees, *, cancel: bool) -> Attempt:
+        to, data, value_wei = (self._address, b"", 0) if cancel else (request.to, request.data, request.value_wei)
+        signed = self._account.sign_transaction(
+            {
+                "type": 2,
+                "chainId": self._client.chain_id,
+                "nonce": _nonce(request),
+                "to": to,
+                "data": data,
+                "value": value_wei,
+                "gas": _TRANSFER_GAS if cancel else request.gas_limit,
+                "maxFeePerGas": fees.max_fee_wei,
+                "maxPriorityFeePerGas": fees.priority_fee_wei,
+            }
+        )
+        return Attempt(
+            tx_hash=bytes(signed.hash),
+            number=number,
+            nonce=_nonce(request),
+            is_cancel=cancel,
+            raw=bytes(signed.raw_transaction),
+            max_fee_wei=fees.max_fee_wei,
+            priority_fee_wei=fees.priority_fee_wei,
+        )
+
+    async def _market(self) -> Fees:
+        base_fee_wei, tip_wei = await self._client.base_fee(), await self._client.priority_fee()
+        return market_fees(base_fee_wei, tip_wei, self._cap_wei)
+
+
+def _nonce(request: Request) -> int:
+    if request.nonce is None:
+        raise InvariantError("request_without_nonce", request.key)
+    return request.nonce

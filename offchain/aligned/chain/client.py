@@ -1,0 +1,249 @@
+"""Typed reads from Ethereum, and the one call that broadcasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from aligned.chain.abi import ContractAbi
+from aligned.chain.errors import TxReverted
+from aligned.chain.rpc import RpcError, RpcPool
+from aligned.chain.types import Block, ChainReceipt, ChainTransaction, LogEntry
+from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
+
+BlockId = int | str
+Topics = Sequence[bytes | Sequence[bytes] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A contract to call: 20-byte address and codec."""
+
+    address: bytes
+    abi: ContractAbi
+
+
+class ChainClient:
+    """Reads over several RPC URLs of one chain; see `RpcPool` for failover.
+
+    All methods raise DependencyError (chain_unavailable, wrong_chain) when no endpoint answers usefully.
+
+    Args:
+        log_range_blocks: most blocks that one log query asks for.
+    """
+
+    def __init__(
+        self, rpc_urls: Sequence[str], chain_id: int, *, timeout_s: float = 10.0, log_range_blocks: int = 2_000
+    ) -> None:
+        self.chain_id = chain_id
+        self._rpc = RpcPool(rpc_urls, chain_id, timeout_s)
+        self._log_range_blocks = log_range_blocks
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._rpc.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def rpc(self, method: str, *params: object) -> Any:
+        """Any JSON-RPC method; raw JSON result."""
+        return await self._rpc.request(method, *params)
+
+    async def block_number(self) -> int:
+        """Number of the head."""
+        return int(await self.rpc("eth_blockNumber"), 16)
+
+    async def get_block(self, block: BlockId) -> Block | None:
+        """Header, None when the node has no such block (yet, or any more)."""
+        found = await self.rpc("eth_getBlockByNumber", block_id(block), False)
+        return None if found is None else _block(found)
+
+    async def base_fee(self) -> int:
+        """Base fee of the head in wei."""
+        head = await self.get_block("latest")
+        if head is None:
+            raise DependencyError(CHAIN_UNAVAILABLE, "node has no head")
+        return head.base_fee_wei
+
+    async def gas_price(self) -> int:
+        """What the node suggests for a legacy transaction, in wei."""
+        return int(await self.rpc("eth_gasPrice"), 16)
+
+    async def priority_fee(self) -> int:
+        """What the node suggests as tip, in wei; the gas price less the base fee where it suggests none."""
+        try:
+            return int(await self.rpc("eth_maxPriorityFeePerGas"), 16)
+        except RpcError:
+            return max(0, await self.gas_price() - await self.base_fee())
+
+    async def balance(self, address: bytes, block: BlockId = "latest") -> int:
+        """Balance in wei."""
+        return int(await self.rpc("eth_getBalance", hex_bytes(address), block_id(block)), 16)
+
+    async def nonce(self, address: bytes, block: BlockId = "latest") -> int:
+        """How many transactions of `address` the chain has at `block`."""
+        return int(await self.rpc("eth_getTransactionCount", hex_bytes(address), block_id(block)), 16)
+
+    async def code(self, address: bytes, block: BlockId = "latest") -> bytes:
+        """Code at `address`."""
+        return to_bytes(await self.rpc("eth_getCode", hex_bytes(address), block_id(block)))
+
+    async def eth_call(
+        self, to: bytes, data: bytes, *, sender: bytes | None = None, value_wei: int = 0, block: BlockId = "latest"
+    ) -> bytes:
+        """Return data of a call.
+
+        Raises:
+            TxReverted: with the decoded reason.
+        """
+        fields = _call_fields(to, data, sender, value_wei)
+        return to_bytes(await self.rpc("eth_call", fields, block_id(block)))
+
+    async def estimate_gas(self, to: bytes, data: bytes, *, sender: bytes, value_wei: int = 0) -> int:
+        """Gas that the transaction would need now.
+
+        Raises:
+            TxReverted: with the decoded reason.
+        """
+        return int(await self.rpc("eth_estimateGas", _call_fields(to, data, sender, value_wei)), 16)
+
+    async def call(self, contract: Contract, fn: str, args: Sequence[object] = (), block: BlockId = "latest") -> Any:
+        """Result of a view: the value itself, or a tuple where it returns several.
+
+        Raises:
+            TxReverted: with the decoded reason, also when there is no contract at the address.
+        """
+        function = contract.abi.functions[fn]
+        data = await self.eth_call(contract.address, function.encode(*args), block=block)
+        if not data and function.outputs:
+            raise TxReverted(f"no contract at {hex_bytes(contract.address)}")
+        values = function.decode(data)
+        return values[0] if len(values) == 1 else values
+
+    async def get_logs(self, address: bytes, topics: Topics, from_block: int, to_block: int) -> list[LogEntry]:
+        """All logs of both blocks and between, in chain order; ranges that a node refuses are halved."""
+        found: list[LogEntry] = []
+        start = from_block
+        while start <= to_block:
+            end = min(to_block, start + self._log_range_blocks - 1)
+            found += await self._logs(address, topics, start, end)
+            start = end + 1
+        return found
+
+    async def _logs(self, address: bytes, topics: Topics, start: int, end: int) -> list[LogEntry]:
+        wanted = {
+            "address": hex_bytes(address),
+            "topics": [_topic(topic) for topic in topics],
+            "fromBlock": hex(start),
+            "toBlock": hex(end),
+        }
+        try:
+            return sorted((log_entry(item) for item in await self.rpc("eth_getLogs", wanted)), key=_log_order)
+        except RpcError as error:
+            if start == end or not error.is_range_error:
+                raise
+        middle = (start + end) // 2
+        return await self._logs(address, topics, start, middle) + await self._logs(address, topics, middle + 1, end)
+
+    async def get_receipt(self, tx_hash: bytes) -> ChainReceipt | None:
+        """Receipt of a mined transaction, None for one that is pending or unknown."""
+        found = await self.rpc("eth_getTransactionReceipt", hex_bytes(tx_hash))
+        return None if found is None or found.get("blockNumber") is None else _receipt(found)
+
+    async def get_transaction(self, tx_hash: bytes) -> ChainTransaction | None:
+        """A transaction that the node knows, mined or pending."""
+        found = await self.rpc("eth_getTransactionByHash", hex_bytes(tx_hash))
+        return None if found is None else _transaction(found)
+
+    async def send_raw(self, raw: bytes) -> None:
+        """Broadcasts a signed transaction.
+
+        Raises:
+            RpcError: what the node says about it.
+        """
+        await self.rpc("eth_sendRawTransaction", hex_bytes(raw))
+
+
+def hex_bytes(data: bytes) -> str:
+    """0x form."""
+    return "0x" + data.hex()
+
+
+def to_bytes(text: str) -> bytes:
+    """Bytes of a 0x form."""
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def block_id(block: BlockId) -> str:
+    """JSON form of a block number or tag."""
+    return hex(block) if isinstance(block, int) else block
+
+
+def log_entry(item: dict[str, Any]) -> LogEntry:
+    """Decodes one log of a JSON answer."""
+    return LogEntry(
+        address=to_bytes(item["address"]),
+        topics=[to_bytes(topic) for topic in item["topics"]],
+        data=to_bytes(item["data"]),
+        block_number=int(item["blockNumber"], 16),
+        block_hash=to_bytes(item["blockHash"]),
+        tx_hash=to_bytes(item["transactionHash"]),
+        log_index=int(item["logIndex"], 16),
+    )
+
+
+def _log_order(entry: LogEntry) -> tuple[int, int]:
+    return entry.block_number, entry.log_index
+
+
+def _topic(topic: bytes | Sequence[bytes] | None) -> object:
+    if topic is None or isinstance(topic, bytes):
+        return None if topic is None else hex_bytes(topic)
+    return [hex_bytes(choice) for choice in topic]
+
+
+def _call_fields(to: bytes, data: bytes, sender: bytes | None, value_wei: int) -> dict[str, str]:
+    fields = {"to": hex_bytes(to), "data": hex_bytes(data), "value": hex(value_wei)}
+    return fields if sender is None else fields | {"from": hex_bytes(sender)}
+
+
+def _block(item: dict[str, Any]) -> Block:
+    return Block(
+        number=int(item["number"], 16),
+        hash=to_bytes(item["hash"]),
+        parent_hash=to_bytes(item["parentHash"]),
+        timestamp=int(item["timestamp"], 16),
+        base_fee_wei=int(item.get("baseFeePerGas") or "0x0", 16),
+    )
+
+
+def _receipt(item: dict[str, Any]) -> ChainReceipt:
+    return ChainReceipt(
+        tx_hash=to_bytes(item["transactionHash"]),
+        succeeded=int(item["status"], 16) == 1,
+        block_number=int(item["blockNumber"], 16),
+        block_hash=to_bytes(item["blockHash"]),
+        gas_used=int(item["gasUsed"], 16),
+        gas_price_wei=int(item.get("effectiveGasPrice") or "0x0", 16),
+        logs=tuple(log_entry(entry) for entry in item["logs"]),
+    )
+
+
+def _transaction(item: dict[str, Any]) -> ChainTransaction:
+    return ChainTransaction(
+        tx_hash=to_bytes(item["hash"]),
+        sender=to_bytes(item["from"]),
+        to=None if item.get("to") is None else to_bytes(item["to"]),
+        nonce=int(item["nonce"], 16),
+        data=to_bytes(item["input"]),
+        value_wei=int(item["value"], 16),
+        block_number=None if item.get("blockNumber") is None else int(item["blockNumber"], 16),
+    )

@@ -1,0 +1,199 @@
+"""Reads a contract's events exactly once, across restarts and reorganisations.
+
+The handler's rows and the cursor move in one database transaction. Hashes of passed blocks are kept; when the chain
+no longer has the last of them, everything from the first changed block on is undone and read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from aligned.chain.client import ChainClient, Topics
+from aligned.chain.types import Block, LogEntry
+from aligned.core.errors import DependencyError, InvariantError
+from aligned.storage.postgres import Connection, Database
+
+KEPT_BLOCKS = 64
+_RETRY_S = 1.0
+
+Handler = Callable[[Connection, list[LogEntry]], Awaitable[None]]
+ReorgHandler = Callable[[Connection, int], Awaitable[None]]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    next_block: int
+    passed: list[tuple[int, bytes]]  # newest first
+
+
+class EventCursor:
+    """A named, durable position in the events of one contract.
+
+    Args:
+        name: unique in the database; a restart under the same name goes on where it was.
+        address: 20-byte contract address.
+        topics: filter as `eth_getLogs` takes it.
+        start_block: first block of a new cursor.
+        confirmations: how many blocks below the head it stays.
+        range_blocks: most blocks in one database transaction.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        client: ChainClient,
+        name: str,
+        address: bytes,
+        topics: Topics,
+        start_block: int,
+        confirmations: int = 0,
+        range_blocks: int = 2_000,
+    ) -> None:
+        self._db = db
+        self._client = client
+        self._name = name
+        self._address = address
+        self._topics = topics
+        self._start_block = start_block
+        self._confirmations = confirmations
+        self._range_blocks = range_blocks
+
+    async def run(
+        self,
+        handle: Handler,
+        on_reorg: ReorgHandler | None = None,
+        poll_s: float = 1.0,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        """Follows the chain until `stop` is set.
+
+        A failing node or database is waited out. Any other error of `handle` ends the run, with the cursor where it
+        was, so that a restart sees the same events again.
+
+        Args:
+            handle: gets the connection of the transaction and the logs of the next blocks, in order; not called for
+                blocks without logs.
+            on_reorg: must undo what `handle` wrote for blocks from the given number on.
+        """
+        stop = stop or asyncio.Event()
+        while not stop.is_set():
+            try:
+                pause_s = 0.0 if await self.step(handle, on_reorg) else poll_s
+            except DependencyError as error:
+                _log.warning("cursor_waits", cursor=self._name, code=error.code, error=error.message)
+                pause_s = _RETRY_S
+            if pause_s > 0:
+                await _sleep(pause_s, stop)
+
+    async def next_block(self) -> int:
+        """First block not handled yet."""
+        async with self._db.transaction() as conn:
+            return (await self._load(conn)).next_block
+
+    async def step(self, handle: Handler, on_reorg: ReorgHandler | None = None) -> bool:
+        """Handles the next range of blocks or one reorganisation; False when there is nothing new."""
+        async with self._db.transaction() as conn:
+            position = await self._load(conn)
+        head = await self._client.block_number() - self._confirmations
+        fork = await self._fork_point(position, head)
+        if fork is not None:
+            return await self._rewind(position, fork, on_reorg)
+        if position.next_block > head:
+            return False
+        last = min(head, position.next_block + self._range_blocks - 1)
+        return await self._advance(position, last, handle)
+
+    async def _advance(self, position: _Position, last: int, handle: Handler) -> bool:
+        before = await self._client.get_block(last)
+        logs = await self._client.get_logs(self._address, self._topics, position.next_block, last)
+        after = await self._client.get_block(last)
+        # The three answers must come from one chain, and it must be the one that we followed so far.
+        if before is None or after is None or before.hash != after.hash:
+            return True
+        if await self._fork_point(position, last) is not None:
+            return True
+        async with self._db.transaction() as conn:
+            if not await self._still_at(conn, position.next_block):
+                return True
+            if logs:
+                await handle(conn, logs)
+            await self._save(conn, before, logs)
+        return True
+
+    async def _fork_point(self, position: _Position, head: int) -> int | None:
+        """First block that changed since we passed it, None while the chain is the one we know."""
+        known = [(number, digest) for number, digest in position.passed if number <= head]
+        for index, (number, digest) in enumerate(known):
+            block = await self._client.get_block(number)
+            if block is not None and block.hash == digest:
+                return None if index == 0 else number + 1
+        # A node that is merely behind has none of our blocks above its head; that is no reorganisation.
+        if not known:
+            return None
+        return self._start_block
+
+    async def _rewind(self, position: _Position, from_block: int, on_reorg: ReorgHandler | None) -> bool:
+        _log.warning("chain_reorganised", cursor=self._name, from_block=from_block, next_block=position.next_block)
+        async with self._db.transaction() as conn:
+            if not await self._still_at(conn, position.next_block):
+                return True
+            if on_reorg is not None:
+                await on_reorg(conn, from_block)
+            await conn.execute(
+                "DELETE FROM chain_cursor_block WHERE name = %s AND number >= %s", (self._name, from_block)
+            )
+            await self._move(conn, from_block)
+        return True
+
+    async def _load(self, conn: Connection) -> _Position:
+        await conn.execute(
+            "INSERT INTO chain_cursor (name, chain_id, next_block) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (self._name, self._client.chain_id, self._start_block),
+        )
+        found = await conn.execute("SELECT chain_id, next_block FROM chain_cursor WHERE name = %s", (self._name,))
+        row = await found.fetchone()
+        if row is None or row["chain_id"] != self._client.chain_id:
+            raise InvariantError("cursor_of_another_chain", f"cursor {self._name}: {row}")
+        found = await conn.execute(
+            "SELECT number, hash FROM chain_cursor_block WHERE name = %s ORDER BY number DESC", (self._name,)
+        )
+        return _Position(row["next_block"], [(item["number"], item["hash"]) for item in await found.fetchall()])
+
+    async def _still_at(self, conn: Connection, next_block: int) -> bool:
+        """Locks the cursor; False when another process moved it meanwhile."""
+        found = await conn.execute("SELECT next_block FROM chain_cursor WHERE name = %s FOR UPDATE", (self._name,))
+        row = await found.fetchone()
+        return row is not None and row["next_block"] == next_block
+
+    async def _save(self, conn: Connection, last: Block, logs: list[LogEntry]) -> None:
+        passed = {entry.block_number: entry.block_hash for entry in logs[-KEPT_BLOCKS:]} | {last.number: last.hash}
+        for number, digest in passed.items():
+            await conn.execute(
+                "INSERT INTO chain_cursor_block (name, number, hash) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                (self._name, number, digest),
+            )
+        await conn.execute(
+            "DELETE FROM chain_cursor_block WHERE name = %(name)s AND number NOT IN (SELECT number FROM"
+            " chain_cursor_block WHERE name = %(name)s ORDER BY number DESC LIMIT %(kept)s)",
+            {"name": self._name, "kept": KEPT_BLOCKS},
+        )
+        await self._move(conn, last.number + 1)
+
+    async def _move(self, conn: Connection, next_block: int) -> None:
+        await conn.execute(
+            "UPDATE chain_cursor SET next_block = %s, updated_at = now() WHERE name = %s", (next_block, self._name)
+        )
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

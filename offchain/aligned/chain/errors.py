@@ -1,0 +1,35 @@
+"""Errors of the chain layer."""
+
+from __future__ import annotations
+
+from aligned.chain.abi import decode_error
+from aligned.core.errors import AlignedError
+
+TX_REVERTED = "tx_reverted"
+TX_KEY_REUSED = "tx_key_reused"
+TX_TIMEOUT = "tx_timeout"
+INSUFFICIENT_FUNDS = "insufficient_funds"
+WRONG_CHAIN = "wrong_chain"
+
+
+class TxReverted(AlignedError):
+    """A call or transaction that the contract refuses.
+
+    Attributes:
+        reason: decoded custom error with its arguments, revert string, or the raw data in hex.
+        error_name: only the custom error's name, "" if unknown.
+        tx_hash: of the mined transaction; None when a simulation refused it and nothing was sent.
+    """
+
+    def __init__(self, reason: str, *, error_name: str = "", tx_hash: bytes | None = None) -> None:
+        super().__init__(TX_REVERTED, reason)
+        self.reason = reason
+        self.error_name = error_name
+        self.tx_hash = tx_hash
+
+    @classmethod
+    def from_data(cls, data: bytes, message: str = "", tx_hash: bytes | None = None) -> TxReverted:
+        """Decodes revert data; falls back to the node's message."""
+        decoded = decode_error(data) if data else None
+        reason = decoded or message or ("0x" + data.hex() if data else "reverted without a reason")
+        return cls(reason, error_name=(decoded or "").partition("(")[0], tx_hash=tx_hash)

@@ -1,0 +1,147 @@
+"""JSON-RPC over several HTTP endpoints: failover, health, and errors sorted by what they mean."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from web3 import AsyncHTTPProvider
+from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
+
+from aligned.chain.errors import WRONG_CHAIN, TxReverted
+from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
+
+_COOL_DOWN_S = 5.0
+_INVALID_PARAMS = -32602
+_REVERTED = 3
+# What public nodes say when a log query asks for too much; wording differs by provider.
+_RANGE_WORDS = (
+    "too many results",
+    "more than",
+    "block range",
+    "range too",
+    "range is too",
+    "max range",
+    "query returned",
+    "response size",
+    "limit exceeded",
+    "exceeds the",
+    "exceed maximum",
+    "query timeout",
+)
+
+
+class RpcError(DependencyError):
+    """A node answered with an error that is not a revert.
+
+    Attributes:
+        rpc_code: JSON-RPC code.
+    """
+
+    def __init__(self, rpc_code: int, message: str) -> None:
+        super().__init__(CHAIN_UNAVAILABLE, f"{message} (JSON-RPC code {rpc_code})")
+        self.rpc_code = rpc_code
+        self.text = message.lower()
+
+    @property
+    def is_range_error(self) -> bool:
+        """Whether a smaller block range may be answered."""
+        return any(words in self.text for words in _RANGE_WORDS)
+
+
+@dataclass(slots=True)
+class _Endpoint:
+    provider: AsyncHTTPProvider
+    name: str
+    chain_checked: bool = False
+    retry_at: float = 0.0
+
+
+class RpcPool:
+    """Endpoints in order of preference.
+
+    Args:
+        urls: HTTP(S) URLs of nodes of one chain.
+        chain_id: an endpoint of another chain is never used.
+        timeout_s: for one request to one endpoint.
+    """
+
+    def __init__(self, urls: Sequence[str], chain_id: int, timeout_s: float) -> None:
+        if not urls:
+            raise DependencyError(CHAIN_UNAVAILABLE, "no RPC URL configured")
+        timeout = {"timeout": aiohttp.ClientTimeout(total=timeout_s)}
+        self._endpoints = [
+            _Endpoint(AsyncHTTPProvider(url, timeout, exception_retry_configuration=None), urlsplit(url).netloc)
+            for url in urls
+        ]
+        self._chain_id = chain_id
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        for endpoint in self._endpoints:
+            await endpoint.provider.disconnect()
+
+    async def request(self, method: str, *params: object) -> Any:
+        """Result of the first endpoint that answers.
+
+        Raises:
+            TxReverted: the contract refused; no other endpoint is asked, the answer would be the same.
+            RpcError: an error that concerns the request itself, or the last endpoint's error.
+            DependencyError: chain_unavailable, wrong_chain: no endpoint is usable.
+        """
+        last: DependencyError = DependencyError(CHAIN_UNAVAILABLE, "no endpoint")
+        for endpoint in sorted(self._endpoints, key=lambda item: max(0.0, item.retry_at - time.monotonic())):
+            try:
+                if not endpoint.chain_checked:
+                    await self._check_chain(endpoint)
+                return await _ask(endpoint, method, params)
+            except RpcError as error:
+                if method == "eth_sendRawTransaction" or error.rpc_code == _INVALID_PARAMS or error.is_range_error:
+                    raise
+                last = error
+            except DependencyError as error:
+                endpoint.retry_at = time.monotonic() + _COOL_DOWN_S
+                last = error
+        raise last
+
+    async def _check_chain(self, endpoint: _Endpoint) -> None:
+        found = int(await _ask(endpoint, "eth_chainId", ()), 16)
+        if found != self._chain_id:
+            raise DependencyError(WRONG_CHAIN, f"{endpoint.name} serves chain {found}, expected {self._chain_id}")
+        endpoint.chain_checked = True
+
+
+async def _ask(endpoint: _Endpoint, method: str, params: Sequence[object]) -> Any:
+    try:
+        answer = await endpoint.provider.make_request(RPCEndpoint(method), list(params))
+    except (aiohttp.ClientError, Web3Exception, asyncio.TimeoutError, OSError, ValueError) as error:
+        # The text of some of these holds the URL, which may hold a key.
+        raise DependencyError(CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: {type(error).__name__}") from None
+    fault = answer.get("error") if isinstance(answer, dict) else {"message": "answer is no object"}
+    if fault is None:
+        return answer.get("result")
+    raise _fault(fault)
+
+
+def _fault(fault: Any) -> Exception:
+    fields = fault if isinstance(fault, dict) else {"message": str(fault)}
+    message = str(fields.get("message", ""))[:500]
+    code = int(fields.get("code", 0))
+    if code == _REVERTED or "revert" in message.lower():
+        return TxReverted.from_data(_revert_data(fields.get("data")), message)
+    return RpcError(code, message)
+
+
+def _revert_data(data: Any) -> bytes:
+    nested = data.get("data") if isinstance(data, dict) else data
+    text = nested.removeprefix("0x") if isinstance(nested, str) else ""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""

@@ -1,0 +1,55 @@
+"""Values that come from the chain, decoded and checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Header fields that we use."""
+
+    number: int
+    hash: bytes
+    parent_hash: bytes
+    timestamp: int
+    base_fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One event log; `topics[0]` is the event."""
+
+    address: bytes
+    topics: list[bytes]
+    data: bytes
+    block_number: int
+    block_hash: bytes
+    tx_hash: bytes
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReceipt:
+    """A mined transaction."""
+
+    tx_hash: bytes
+    succeeded: bool
+    block_number: int
+    block_hash: bytes
+    gas_used: int
+    gas_price_wei: int
+    logs: tuple[LogEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainTransaction:
+    """A transaction as the node knows it; `block_number` is None while it is pending."""
+
+    tx_hash: bytes
+    sender: bytes
+    to: bytes | None
+    nonce: int
+    data: bytes
+    value_wei: int
+    block_number: int | None

@@ -1,0 +1,198 @@
+"""Settings of all roles: one TOML file, overridden by ALIGNED__SECTION__FIELD in the environment.
+
+Secrets are never in the file: a field `*_file` names where they are, or the environment carries them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from aligned.core.errors import ProtocolError
+from aligned.wire.batcher import max_message_bytes
+
+INVALID_SETTINGS = "invalid_settings"
+ENV_PREFIX = "ALIGNED__"
+MIB = 1024 * 1024
+
+
+class Section(BaseModel):
+    """Base of all sections."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ChainSettings(Section):
+    """The Ethereum network."""
+
+    rpc_urls: tuple[str, ...] = Field(("http://127.0.0.1:8545",), min_length=1, description="RPC URLs, best first")
+    chain_id: int = Field(31337, gt=0, description="EIP-155 chain id that every URL must serve")
+    deployment_file: Path = Field(Path("deployments/31337.json"), description="addresses of the contracts")
+    confirmations: int = Field(1, ge=1, description="blocks that must hold a transaction before it counts")
+    event_confirmations: int = Field(0, ge=0, description="blocks below the head where event readers stay")
+    poll_s: float = Field(1.0, gt=0, description="pause between looks at the chain")
+    request_timeout_s: float = Field(10.0, gt=0, description="longest wait for one RPC request")
+    log_range_blocks: int = Field(2_000, gt=0, description="most blocks in one log query")
+    bump_after_s: float = Field(30.0, gt=0, description="wait before the fees of a pending transaction are raised")
+    max_fee_gwei: int = Field(500, gt=0, description="most that a transaction of ours offers per gas")
+
+
+class DatabaseSettings(Section):
+    """PostgreSQL; an embedded server when no URL is given."""
+
+    url: SecretStr | None = Field(None, description="postgresql:// URL; only from the environment")
+    url_file: Path | None = Field(None, description="file that holds the URL")
+    data_dir: Path = Field(Path(".aligned/postgres"), description="folder of the embedded server")
+    pool_max: int = Field(8, ge=2, le=100, description="most connections of this process")
+
+
+class StoreSettings(Section):
+    """Object store for batch files."""
+
+    url: str = Field(".aligned/store", description="folder, file:// or s3:// URL")
+    public_base_url: str = Field("http://127.0.0.1:8081", description="where others download what is stored")
+
+
+class KeySettings(Section):
+    """Account of a role."""
+
+    keystore_file: Path | None = Field(None, description="Ethereum keystore of the role's account")
+    password_file: Path | None = Field(None, description="file with the keystore's password")
+    password: SecretStr | None = Field(None, description="the password; only from the environment")
+    devnet_private_key: SecretStr | None = Field(
+        None, description="plain key, accepted on chain id 31337 only; only from the environment"
+    )
+
+
+class BatcherSettings(KeySettings):
+    """The batcher."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65_535, description="port of WebSocket and HTTP; 0: a free one")
+    max_proof_bytes: int = Field(4 * MIB, gt=0, description="largest proof with key, program and public input")
+    max_queue_proofs: int = Field(10_000, gt=0, description="most proofs waiting")
+    max_queue_bytes: int = Field(4_096 * MIB, gt=0, description="most bytes of proofs waiting")
+    max_sender_proofs: int = Field(2_000, gt=0, description="most proofs of one sender waiting")
+    max_sender_bytes: int = Field(512 * MIB, gt=0, description="most bytes of proofs of one sender waiting")
+    max_batch_proofs: int = Field(1_024, gt=0, description="most proofs in a batch")
+    max_batch_bytes: int = Field(256 * MIB, gt=0, description="largest batch file")
+    batch_interval_blocks: int = Field(3, gt=0, description="blocks between batches, unless one is full before")
+    fee_batch_proofs: int = Field(32, gt=0, description="batch size whose price is the least max_fee admitted")
+    disabled_systems: tuple[str, ...] = Field((), description="proving systems refused here, by their wire names")
+    receipt_deadline_s: int = Field(3_600, gt=0, description="time within which receipts promise inclusion")
+    verifier_workers: int = Field(0, ge=0, description="verifier processes; 0: one per core")
+    verifier_timeout_s: float = Field(30.0, gt=0, description="time limit for one proof")
+    verifier_memory_bytes: int = Field(2_048 * MIB, gt=0, description="address space of a verifier process")
+    max_connections: int = Field(256, gt=0, description="most open WebSockets")
+    max_connections_per_ip: int = Field(32, gt=0, description="most open WebSockets of one IP address")
+    max_unanswered: int = Field(32, gt=0, description="messages of a connection in work; it is read no further then")
+    max_pending: int = Field(4_096, gt=0, description="accepted proofs that a connection may wait for")
+    first_message_timeout_s: float = Field(30.0, gt=0, description="time for the handshake, and for the first message")
+    idle_timeout_s: float = Field(600.0, gt=0, description="silence after which a connection that waits for nothing ends")
+    ping_interval_s: float = Field(20.0, gt=0, description="pause between pings; no answer in as long ends a connection")
+    market_max_age_s: float = Field(60.0, gt=0, description="age of prices from the chain above which none is quoted")
+    task_timeout_s: float = Field(600.0, gt=0, description="wait for a transaction before it is looked at afresh")
+    settle_min_percent: int = Field(200, ge=0, description="least surplus to return, in percent of what returning costs")
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Largest WebSocket message."""
+        return max_message_bytes(self.max_proof_bytes)
+
+
+class OperatorSettings(KeySettings):
+    """An operator."""
+
+    bls_keystore_file: Path | None = Field(None, description="BLS keystore")
+    bls_password_file: Path | None = Field(None, description="file with its password")
+    bls_password: SecretStr | None = Field(None, description="its password; only from the environment")
+    devnet_bls_secret: SecretStr | None = Field(
+        None, description="plain BLS key (hex), accepted on chain id 31337 only; only from the environment"
+    )
+    aggregator_urls: tuple[str, ...] = Field(("http://127.0.0.1:8090",), min_length=1, description="BLS aggregators")
+    host: str = Field("127.0.0.1", description="address of health and metrics")
+    port: int = Field(0, ge=0, le=65_535, description="port of health and metrics; 0: a free one")
+    max_batch_bytes: int = Field(256 * MIB, gt=0, description="largest batch file")
+    max_batch_proofs: int = Field(8_192, gt=0, description="most proofs in a batch")
+    download_timeout_s: float = Field(60.0, gt=0, description="time limit for one batch file")
+    allow_private_hosts: bool = Field(False, description="also download from private addresses (devnet)")
+    allow_redirects: bool = Field(False, description="follow redirects of batch files")
+    verifier_workers: int = Field(0, ge=0, description="verifier processes; 0: one per core")
+    verifier_timeout_s: float = Field(30.0, gt=0, description="time limit for one proof")
+    socket: str = Field("", max_length=256, description="contact that is registered with the key")
+
+
+class AggregatorSettings(KeySettings):
+    """The BLS aggregator."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8090, ge=0, le=65_535, description="port of the HTTP API")
+    late_signer_wait_s: float = Field(1.0, ge=0, description="wait for further signers once the quorum is there")
+    max_body_bytes: int = Field(16_384, gt=0, description="largest request body")
+    task_timeout_s: float = Field(600.0, gt=0, description="time limit for getting an answer mined")
+
+
+class SdkSettings(KeySettings):
+    """The client."""
+
+    batcher_url: str = Field("ws://127.0.0.1:8080", description="WebSocket URL of the batcher")
+    submit_timeout_s: float = Field(120.0, gt=0, description="deadline of a submission")
+    wait_timeout_s: float = Field(1_800.0, gt=0, description="deadline of a wait for verification")
+    max_fee_wei: int = Field(0, ge=0, description="most that one proof may cost; 0: estimate")
+
+
+class Settings(BaseSettings):
+    """Everything."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    chain: ChainSettings = Field(default_factory=ChainSettings, description="network and contracts")
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings, description="PostgreSQL")
+    store: StoreSettings = Field(default_factory=StoreSettings, description="object store")
+    batcher: BatcherSettings = Field(default_factory=BatcherSettings, description="batcher")
+    operator: OperatorSettings = Field(default_factory=OperatorSettings, description="operator")
+    aggregator: AggregatorSettings = Field(default_factory=AggregatorSettings, description="BLS aggregator")
+    sdk: SdkSettings = Field(default_factory=SdkSettings, description="client and command line")
+
+
+def load(path: Path | None = None) -> Settings:
+    """Reads the file (none: defaults) and the environment.
+
+    Raises:
+        ProtocolError: invalid_settings, naming every problem at once.
+    """
+    if path is not None and not path.is_file():
+        raise ProtocolError(INVALID_SETTINGS, f"no file {path}")
+    try:
+        return _with_file(path)()
+    except (ValidationError, ValueError) as error:
+        raise ProtocolError(INVALID_SETTINGS, "; ".join(_problems(error))) from None
+
+
+def _with_file(path: Path | None) -> type[Settings]:
+    class FileSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+    return FileSettings
+
+
+def _problems(error: ValidationError | ValueError) -> list[str]:
+    if not isinstance(error, ValidationError):
+        return [str(error)]
+    # Without the input: it may be a secret.
+    return [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]

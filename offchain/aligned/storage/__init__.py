@@ -1,0 +1,1 @@
+"""State that survives a restart: PostgreSQL, the object store, and downloads of what others stored."""

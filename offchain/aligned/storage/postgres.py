@@ -1,0 +1,108 @@
+"""PostgreSQL access: one asynchronous pool per process, plain SQL, rows as dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from aligned.core.errors import DependencyError, InvariantError
+from aligned.storage.migrate import apply_migrations
+
+DATABASE_UNAVAILABLE = "database_unavailable"
+
+Connection = psycopg.AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+
+class Database:
+    """A pool of connections to one database.
+
+    Args:
+        url: `postgresql://` URL or libpq connection string.
+        timeout_s: longest wait for a connection.
+    """
+
+    def __init__(self, url: str, *, min_size: int = 1, max_size: int = 8, timeout_s: float = 15.0) -> None:
+        self._pool: Pool | None = None
+        self._url = url
+        self._sizes = (min_size, max_size)
+        self._timeout_s = timeout_s
+
+    async def open(self) -> Self:
+        """Connects.
+
+        Raises:
+            DependencyError: database_unavailable.
+        """
+        min_size, max_size = self._sizes
+        pool: Pool = AsyncConnectionPool(
+            self._url,
+            connection_class=Connection,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=self._timeout_s,
+            kwargs={"row_factory": dict_row},
+            # A connection that died with the server is replaced here, not handed to the caller.
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+        )
+        try:
+            await pool.open(wait=True, timeout=self._timeout_s)
+        except PoolTimeout as error:
+            await pool.close()
+            raise DependencyError(DATABASE_UNAVAILABLE, f"no connection after {self._timeout_s} s") from error
+        self._pool = pool
+        return self
+
+    async def close(self) -> None:
+        """Gives all connections back; no error when it was never opened."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def pool(self) -> Pool:
+        """The open pool."""
+        if self._pool is None:
+            raise InvariantError("database_not_open", "call open() first")
+        return self._pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a transaction: commits at the end, rolls back on any error.
+
+        Raises:
+            DependencyError: database_unavailable for a lost server, a full pool, a deadlock or a serialization
+                failure. Other database errors (constraint violations) pass as psycopg raises them.
+        """
+        try:
+            async with self.pool().connection() as conn, conn.transaction():
+                yield conn
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise DependencyError(DATABASE_UNAVAILABLE, f"{type(error).__name__}: {error}") from error
+
+
+async def migrate(db: Database, role: str) -> list[str]:
+    """Brings the schema of the common tables and of `role` up to date.
+
+    Returns:
+        Names of the files applied now.
+
+    Raises:
+        InvariantError: an applied file changed or vanished, or numbers are not 1, 2, 3…
+    """
+    async with db.transaction() as conn:
+        return [*await apply_migrations(conn, "common"), *await apply_migrations(conn, role)]
