@@ -1,0 +1,159 @@
+"""Runs every measurement and prints ours beside the reference's figure and the bar: `make bench`.
+
+Gas figures come from tools/bench_gas.py (exact); times are measured here and depend on the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aligned_native as native
+from rich.console import Console
+from rich.table import Table
+
+from aligned.core.types import ProvingSystem, VerificationData
+from aligned.verifiers.pool import VerifierPool
+from aligned.verifiers.registry import get_verifier
+
+ROOT = Path(__file__).resolve().parent.parent
+VECTORS = ROOT / "tests" / "vectors"
+GAS_FILE = ROOT / "bench" / "gas.json"
+GAS_REFERENCE_AND_BAR: dict[str, tuple[float | None, float | None]] = {
+    "create_new_task": (82_606, 60_000),
+    "respond_0": (259_808, 195_000),
+    "respond_per_non_signer": (17_500, 7_000),
+    "payment_100_payers": (1_235_197, 700_000),
+    "payment_one_payer_100": (284_857, 200_000),
+    "verify_batch_inclusion_16": (19_611, 14_500),
+}
+MERKLE_LEAVES = 1 << 20
+BATCH_PROOFS = 64
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value; `bar` is the most it may be, or the least if `more_is_better`."""
+
+    name: str
+    value: float
+    unit: str
+    bar: float | None = None
+    reference: float | None = None
+    more_is_better: bool = False
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the bar is met; None without one."""
+        if self.bar is None:
+            return None
+        return self.value >= self.bar if self.more_is_better else self.value <= self.bar
+
+
+def seconds(call: Callable[[], object], times: int) -> float:
+    """Best of `times` calls: what the code needs when nothing disturbs it."""
+    best = float("inf")
+    for _ in range(times):
+        started = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - started)
+    return best
+
+
+def gas_figures() -> list[Figure]:
+    """Measured afresh by tools/bench_gas.py."""
+    subprocess.run([sys.executable, "tools/bench_gas.py"], cwd=ROOT, check=True)
+    measured: dict[str, float] = json.loads(GAS_FILE.read_text())
+    return [
+        Figure(name, value, "gas", bar, reference)
+        for name, value in measured.items()
+        for reference, bar in [GAS_REFERENCE_AND_BAR.get(name, (None, None))]
+    ]
+
+
+def native_figures() -> list[Figure]:
+    """Merkle tree and BLS on one core."""
+    leaves = secrets.token_bytes(32 * MERKLE_LEAVES)
+    digest = secrets.token_bytes(32)
+    secret = native.bls_secret_from_seed(secrets.token_bytes(32))
+    _, key = native.bls_public_key(secret)
+    signature = native.bls_sign(secret, digest)
+    return [
+        Figure("Merkle root of 2^20 leaves", seconds(lambda: native.merkle_root(leaves), 3), "s", 2.0),
+        Figure("BLS sign", 1e3 * seconds(lambda: native.bls_sign(secret, digest), 50), "ms"),
+        Figure("BLS verify", 1e3 * seconds(lambda: native.bls_verify(key, digest, signature), 50), "ms", 5.0),
+    ]
+
+
+def sp1_proof() -> VerificationData:
+    """A real SP1 Compressed proof."""
+    folder = VECTORS / "sp1"
+    key = (folder / "fib.vk").read_bytes()
+    return VerificationData(
+        ProvingSystem.SP1, (folder / "fib_a.proof").read_bytes(), None, key, None, bytes(20)
+    )
+
+
+async def pool_rate_per_s(data: VerificationData) -> float:
+    """Proofs per second of the process pool that operators use, all cores."""
+    async with VerifierPool(workers=None) as pool:
+        await pool.verify_all([data] * (os.cpu_count() or 1) * 2)  # the workers have started
+        started = time.perf_counter()
+        verdicts = await pool.verify_all([data] * BATCH_PROOFS)
+        elapsed = time.perf_counter() - started
+    assert all(verdict.valid for verdict in verdicts), verdicts[0]
+    return BATCH_PROOFS / elapsed
+
+
+def bare_rate_per_s(data: VerificationData) -> float:
+    """Proofs per second of the verifier itself in this process, on one core."""
+    verifier = get_verifier(int(data.proving_system))
+    return 1 / seconds(lambda: verifier.verify(data), 20)
+
+
+def pool_figures() -> list[Figure]:
+    """What an operator reaches of cores × the bare verifier's rate."""
+    data = sp1_proof()
+    bare = bare_rate_per_s(data)
+    rate = asyncio.run(pool_rate_per_s(data))
+    return [
+        Figure("SP1 Compressed, one core", bare, "proofs/s"),
+        Figure("SP1 Compressed, pool on all cores", rate, "proofs/s"),
+        Figure(
+            "pool / (cores x bare verifier)",
+            100 * rate / (bare * (os.cpu_count() or 1)),
+            "%",
+            90.0,
+            more_is_better=True,
+        ),
+    ]
+
+
+def render(figures: list[Figure]) -> Table:
+    """One row a figure."""
+    table = Table("figure", "unit", "ours", "reference", "bar", "met")
+    for figure in figures:
+        numbers = (
+            "" if value is None else f"{value:,.6g}" for value in (figure.value, figure.reference, figure.bar)
+        )
+        table.add_row(figure.name, figure.unit, *numbers, {True: "yes", False: "NO", None: ""}[figure.holds])
+    return table
+
+
+def main() -> int:
+    """Exit status 1 when a bar is missed."""
+    figures = [*gas_figures(), *native_figures(), *pool_figures()]
+    Console().print(render(figures))
+    return int(any(figure.holds is False for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
