@@ -1,0 +1,102 @@
+"""What is looked at before a deployment, and what must hold on chain after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aligned.chain.abi import contract_abi
+from aligned.chain.deployment import Deployment
+from aligned.core.errors import InvariantError, ProtocolError
+from aligned.devnet.deploy_roles import (
+    ADMIN_ROLE,
+    IMPLEMENTATION_SLOT,
+    contract_addresses,
+    role_holders,
+)
+from aligned.devnet.params import DEVNET_CHAIN_ID, INVALID_PARAMS, DeploymentParams
+from aligned.devnet.senders import Sender
+
+DEPLOYMENT_CHECK = "deployment_check"
+_GET_MIN_DELAY = bytes.fromhex("f27a0c92")  # TimelockController.getMinDelay()
+
+
+def check_before(send: Sender, params: DeploymentParams, can_place: bool) -> None:
+    """Refuses what can be known to be wrong without a transaction.
+
+    Raises:
+        ProtocolError: invalid_deployment_params.
+    """
+    problems = []
+    if send.chain_id() != params.chain_id:
+        problems.append(f"parameters are for chain {params.chain_id}, connected to {send.chain_id()}")
+    if (params.fixed_service_manager or params.fixed_payment_service) and not can_place:
+        problems.append("fixed addresses need a node that can place code")
+    if params.stake.source is not None and not send.code(params.stake.source):
+        problems.append(f"stake source {params.stake.source} has no code")
+    problems += _timelock_problems(send, params)
+    if problems:
+        raise ProtocolError(INVALID_PARAMS, "; ".join(problems))
+
+
+def _timelock_problems(send: Sender, params: DeploymentParams) -> list[str]:
+    admin, least = params.roles.admin, params.roles.admin_min_delay_s
+    if admin is None or least == 0:
+        return []
+    if not send.code(admin):
+        return [f"admin {admin} has no code, expected a TimelockController"]
+    delay = int.from_bytes(send.call(admin, _GET_MIN_DELAY), "big")
+    return [] if delay >= least else [f"admin's delay is {delay} s, expected at least {least} s"]
+
+
+def check_deployment(send: Sender, params: DeploymentParams, deployment: Deployment) -> None:
+    """Compares the chain with the parameters.
+
+    Raises:
+        InvariantError: deployment_check, with everything that differs.
+    """
+    expected = _expected_views(send, params, deployment)
+    problems = [
+        f"{name}.{function} = {got}, expected {want}"
+        for name, address, function, args, want in expected
+        if (got := _view(send, name, address, function, *args)) != want
+    ]
+    for name, address in contract_addresses(params, deployment).items():
+        if (
+            name != "LocalStakeSource"
+            and int.from_bytes(send.storage(address, IMPLEMENTATION_SLOT), "big") == 0
+        ):
+            problems.append(f"{name}: {address} is no proxy")
+    if problems:
+        raise InvariantError(DEPLOYMENT_CHECK, "; ".join(problems))
+
+
+Expectation = tuple[str, str, str, tuple[object, ...], Any]
+
+
+def _expected_views(send: Sender, params: DeploymentParams, deployment: Deployment) -> list[Expectation]:
+    service, payment = deployment.service_manager, deployment.payment_service
+    registry, manager = deployment.operator_registry, deployment.access_manager
+    batcher = params.payment.batcher or send.address
+    views: list[Expectation] = [
+        ("OperatorRegistry", registry, "config", (), params.registry.abi()),
+        ("OperatorRegistry", registry, "stakeSource", (), deployment.stake_source.lower()),
+        ("OperatorRegistry", registry, "snapshotCount", (), 1),
+        ("AlignedLayerServiceManager", service, "config", (), params.service.abi()),
+        ("AlignedLayerServiceManager", service, "operatorRegistry", (), registry.lower()),
+        ("BatcherPaymentService", payment, "alignedLayerServiceManager", (), service.lower()),
+        ("BatcherPaymentService", payment, "batcherWallet", (), batcher.lower()),
+        ("BatcherPaymentService", payment, "DEFAULT_FEE_CAP", (), params.payment.default_fee_cap_wei),
+    ]
+    for name, address in contract_addresses(params, deployment).items():
+        views.append((name, address, "authority", (), manager.lower()))
+    for role, holder in role_holders(params, send.address).items():
+        views.append(("AccessManager", manager, "hasRole", (role, holder), (True, 0)))
+    if params.chain_id != DEVNET_CHAIN_ID and params.roles.admin != send.address:
+        views.append(("AccessManager", manager, "hasRole", (ADMIN_ROLE, send.address), (False, 0)))
+    return views
+
+
+def _view(send: Sender, name: str, address: str, function: str, *args: object) -> Any:
+    codec = contract_abi(name).functions[function]
+    values = codec.decode(send.call(address, codec.encode(*args)))
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,148 @@
+"""Parameters of a deployment: deployments/params/<network>.yaml, validated before the first transaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from aligned.chain.deployment import Address
+from aligned.core.errors import ProtocolError
+
+INVALID_PARAMS = "invalid_deployment_params"
+DEVNET_CHAIN_ID = 31337
+UINT96_MAX = 2**96 - 1
+MAX_OPERATORS = 1024
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RegistryParams(_Section):
+    """`RegistryConfig` of the operator registry."""
+
+    min_stake_wei: int = Field(ge=1, le=UINT96_MAX // MAX_OPERATORS)
+    max_operators: int = Field(ge=1, le=MAX_OPERATORS)
+    churn_operator_bps: int = Field(gt=10_000, lt=2**16)
+    churn_total_bps: int = Field(ge=0, le=10_000)
+    ejection_cooldown_s: int = Field(ge=0, lt=2**32)
+
+    def abi(self) -> tuple[int, ...]:
+        """In the struct's order."""
+        return (
+            self.min_stake_wei,
+            self.max_operators,
+            self.churn_operator_bps,
+            self.churn_total_bps,
+            self.ejection_cooldown_s,
+        )
+
+
+class ServiceParams(_Section):
+    """`ServiceConfig` of the service manager (intake starts open)."""
+
+    min_total_stake_wei: int = Field(ge=1, le=UINT96_MAX)
+    min_fee_wei: int = Field(ge=1, lt=2**72)
+    min_signers: int = Field(ge=1, le=MAX_OPERATORS)
+    threshold_bps: int = Field(gt=5_000, le=10_000)
+    response_window_blocks: int = Field(ge=1, le=50_400)
+    max_tip_gwei: int = Field(ge=0, lt=2**16)
+
+    def abi(self) -> tuple[int | bool, ...]:
+        """In the struct's order."""
+        return (
+            self.min_total_stake_wei,
+            self.min_fee_wei,
+            self.min_signers,
+            self.threshold_bps,
+            self.response_window_blocks,
+            self.max_tip_gwei,
+            False,
+        )
+
+
+class PaymentParams(_Section):
+    """Constructor and initialiser of the batcher payment service."""
+
+    default_fee_cap_wei: int = Field(ge=1, lt=2**64)
+    batcher: Address | None = Field(default=None, description="first batcher; devnet only: the deployer")
+
+
+class StakeParams(_Section):
+    """Where weights come from: an existing IStakeSource, or a new LocalStakeSource with this unbonding time."""
+
+    source: Address | None = None
+    unbonding_blocks: int | None = Field(default=None, ge=1, lt=2**32)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.source is None) == (self.unbonding_blocks is None):
+            raise ValueError("give either `source` or `unbonding_blocks`")
+        return self
+
+
+class RoleParams(_Section):
+    """Holders of the access manager's roles; on a devnet the deployer stands in for any that is missing."""
+
+    admin: Address | None = Field(default=None, description="a TimelockController in production")
+    admin_min_delay_s: int = Field(
+        default=0, ge=0, description="least delay that the admin's timelock must have"
+    )
+    guardian: Address | None = Field(
+        default=None, description="pauses intake, turns verifiers off, revokes batches"
+    )
+    ejector: Address | None = Field(default=None, description="takes operators out of the set")
+    slasher: Address | None = Field(default=None, description="slashes the local stake source")
+
+
+class DeploymentParams(_Section):
+    """All parameters of one network."""
+
+    chain_id: int = Field(gt=0)
+    registry: RegistryParams
+    service: ServiceParams
+    payment: PaymentParams
+    stake: StakeParams
+    roles: RoleParams = RoleParams()
+    fixed_service_manager: Address | None = Field(default=None, description="devnet only")
+    fixed_payment_service: Address | None = Field(default=None, description="devnet only")
+
+    @model_validator(mode="after")
+    def _stake_outlives_the_response_window(self) -> Self:
+        unbonding = self.stake.unbonding_blocks
+        if unbonding is not None and unbonding <= self.service.response_window_blocks:
+            raise ValueError("stake.unbonding_blocks must be longer than service.response_window_blocks")
+        return self
+
+    @model_validator(mode="after")
+    def _production_names_everybody(self) -> Self:
+        if self.chain_id == DEVNET_CHAIN_ID:
+            return self
+        roles = self.roles
+        named = {
+            "roles.admin": roles.admin,
+            "roles.guardian": roles.guardian,
+            "roles.ejector": roles.ejector,
+            "payment.batcher": self.payment.batcher,
+        }
+        missing = [name for name, address in named.items() if address is None]
+        if missing:
+            raise ValueError(f"outside a devnet these must be named: {', '.join(missing)}")
+        if self.fixed_service_manager or self.fixed_payment_service:
+            raise ValueError("fixed addresses exist on a devnet only")
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Reads and checks a file.
+
+        Raises:
+            ProtocolError: invalid_deployment_params, with every wrong field.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text()))
+        except (OSError, yaml.YAMLError, ValidationError) as error:
+            raise ProtocolError(INVALID_PARAMS, f"{path}: {error}") from error

@@ -1,0 +1,126 @@
+"""Contracts on a fresh anvil for each module, deployed by the same plan as everywhere; each test is rolled back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ape import networks
+from bls_helper import make_key
+from quorum_helper import FEE_WEI, POINTER, bond_and_register
+
+from aligned.devnet.artifacts import Artifacts
+from aligned.devnet.deploy import deploy
+from aligned.devnet.params import DeploymentParams
+from aligned.devnet.senders import Web3Sender
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCH_ROOT = b"\x11" * 32
+
+
+@pytest.fixture(scope="session")
+def owner(accounts):
+    return accounts[0]
+
+
+@pytest.fixture(scope="session")
+def batcher(accounts):
+    return accounts[1]
+
+
+@pytest.fixture(scope="session")
+def operator_accounts(accounts):
+    return [accounts[i] for i in range(2, 6)]
+
+
+@pytest.fixture(scope="session")
+def non_owner(accounts):
+    return accounts[6]
+
+
+@pytest.fixture(scope="session")
+def user(accounts):
+    return accounts[7]
+
+
+@pytest.fixture(scope="session")
+def responder(accounts):
+    return accounts[8]
+
+
+@pytest.fixture(scope="session")
+def newcomer(accounts):
+    return accounts[9]
+
+
+@pytest.fixture(scope="session")
+def artifacts(project):
+    project.load_contracts()
+    return Artifacts.load(ROOT / ".build" / "__local__.json")
+
+
+@pytest.fixture(scope="session")
+def params(batcher):
+    loaded = DeploymentParams.load(ROOT / "deployments" / "params" / "devnet.yaml")
+    payment = loaded.payment.model_copy(update={"batcher": batcher.address})
+    return loaded.model_copy(
+        update={"payment": payment, "fixed_service_manager": None, "fixed_payment_service": None}
+    )
+
+
+@pytest.fixture(scope="session")
+def web3(chain):
+    assert chain.chain_id == 31337
+    return networks.provider.web3
+
+
+@pytest.fixture(scope="module")
+def sender(web3, owner):
+    return Web3Sender(web3, owner.address)
+
+
+@pytest.fixture(scope="module")
+def deployment(sender, params, artifacts):
+    return deploy(sender, params, artifacts)
+
+
+@pytest.fixture(scope="module")
+def registry(project, deployment):
+    return project.OperatorRegistry.at(deployment.operator_registry)
+
+
+@pytest.fixture(scope="module")
+def stake_source(project, deployment):
+    return project.LocalStakeSource.at(deployment.stake_source)
+
+
+@pytest.fixture(scope="module")
+def service_manager(project, deployment):
+    return project.AlignedLayerServiceManager.at(deployment.service_manager)
+
+
+@pytest.fixture(scope="module")
+def payment_service(project, deployment):
+    return project.BatcherPaymentService.at(deployment.payment_service)
+
+
+@pytest.fixture(scope="module")
+def access_manager(project, deployment):
+    return project.AlignedAccessManager.at(deployment.access_manager)
+
+
+@pytest.fixture(scope="module")
+def members(stake_source, registry, operator_accounts):
+    """Four registered operators with equal stakes."""
+    return [
+        bond_and_register(stake_source, registry, account, make_key(str(i)))
+        for i, account in enumerate(operator_accounts)
+    ]
+
+
+@pytest.fixture
+def task(service_manager, members, user, chain):
+    """A pending task of `user`, one block old: its root."""
+    service_manager.createNewTask(BATCH_ROOT, POINTER, FEE_WEI, value=FEE_WEI, sender=user)
+    chain.mine(1)
+    return BATCH_ROOT

@@ -1,0 +1,78 @@
+"""The deployment plan on a real node: what it leaves behind, and what it refuses before the first transaction."""
+
+from __future__ import annotations
+
+import pytest
+
+from aligned.core.errors import InvariantError, ProtocolError
+from aligned.devnet.deploy import deploy
+from aligned.devnet.deploy_checks import check_deployment
+from aligned.devnet.params import DeploymentParams
+from aligned.devnet.senders import anvil_place
+
+SERVICE_MANAGER = "0x1613beB3B2C4f22Ee086B2b38C1476A3cE7f78E8"
+PAYMENT_SERVICE = "0x7969c5eD335650692Bc04293B07F5BF2e7A673C0"
+
+
+def test_deploy__devnet_parameters__state_is_what_they_say(sender, params, deployment):
+    check_deployment(sender, params, deployment)
+    assert deployment.chain_id == 31337
+
+
+def test_deploy__fixed_addresses__proxies_stand_there_initialised(sender, params, artifacts, web3):
+    fixed = params.model_copy(
+        update={"fixed_service_manager": SERVICE_MANAGER, "fixed_payment_service": PAYMENT_SERVICE}
+    )
+    placed = deploy(sender, fixed, artifacts, anvil_place(web3))
+    assert (placed.service_manager, placed.payment_service) == (SERVICE_MANAGER, PAYMENT_SERVICE)
+
+
+def test_deploy__other_chain__refused_before_first_transaction(sender, params, artifacts, owner):
+    nonce = owner.nonce
+    wrong = params.model_copy(update={"chain_id": 5})
+    with pytest.raises(ProtocolError, match="connected to 31337"):
+        deploy(sender, wrong, artifacts)
+    assert owner.nonce == nonce
+
+
+def test_deploy__fixed_address_without_such_a_node__refused(sender, params, artifacts):
+    fixed = params.model_copy(update={"fixed_service_manager": SERVICE_MANAGER})
+    with pytest.raises(ProtocolError, match="place code"):
+        deploy(sender, fixed, artifacts)
+
+
+def test_deploy__admin_named__deployer_keeps_no_role(sender, params, artifacts, project, owner, non_owner):
+    handed = params.model_copy(update={"roles": params.roles.model_copy(update={"admin": non_owner.address})})
+    placed = deploy(sender, handed, artifacts)
+    manager = project.AlignedAccessManager.at(placed.access_manager)
+    assert manager.hasRole(0, non_owner)[0]
+    assert not manager.hasRole(0, owner)[0]
+
+
+def test_deploy__admin_without_timelock__refused(sender, params, artifacts, non_owner):
+    roles = params.roles.model_copy(update={"admin": non_owner.address, "admin_min_delay_s": 60})
+    with pytest.raises(ProtocolError, match="expected a TimelockController"):
+        deploy(sender, params.model_copy(update={"roles": roles}), artifacts)
+
+
+def test_check_deployment__configuration_changed_afterwards__named(
+    sender, params, deployment, service_manager, owner
+):
+    config = list(service_manager.config())
+    config[2] += 1
+    service_manager.setConfig(config, sender=owner)
+    with pytest.raises(InvariantError, match="AlignedLayerServiceManager.config"):
+        check_deployment(sender, params, deployment)
+
+
+def test_params__stake_leaves_before_the_response_window_ends__refused(params):
+    raw = params.model_dump()
+    raw["stake"]["unbonding_blocks"] = raw["service"]["response_window_blocks"]
+    with pytest.raises(ValueError, match="longer than"):
+        DeploymentParams.model_validate(raw)
+
+
+def test_params__production_without_names__refused(params):
+    raw = params.model_dump() | {"chain_id": 1}
+    with pytest.raises(ValueError, match="roles.admin"):
+        DeploymentParams.model_validate(raw)
