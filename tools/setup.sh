@@ -35,7 +35,9 @@ make_venv() { # keeps the packages of one that has the same Python, starts again
   fi
 }
 install_python_packages() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock; }
-install_node_packages() { npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error; }
+install_node_packages() {
+  npm_config_update_notifier=false npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
+}
 install_this_package() {
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 }

@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = {".py": 300, ".rs": 300, ".sol": 500}
 MAX_FUNCTION_LINES = 50
+MAX_SCRIPT_LINES = 40
 # Put together here so that this file does not contain what it forbids.
 MACHINE_PATHS = re.compile(r"(?<![\w.}])/(" + "work|root|home/[a-z]+" + r")/")
 REGISTRY_HOSTS = [
@@ -56,6 +57,12 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 def test_file_size__source_file__is_below_the_budget(suffix: str) -> None:
     lines = {path: len(path.read_text().splitlines()) for path in tracked_with(suffix)}
     assert {str(path.relative_to(ROOT)): n for path, n in lines.items() if n >= MAX_LINES[suffix]} == {}
+
+
+def test_scripts__ape_command__only_parses_and_calls_the_package() -> None:
+    scripts = [path for path in tracked_with(".py") if path.is_relative_to(ROOT / "scripts")]
+    lines = {path: len(path.read_text().splitlines()) for path in scripts}
+    assert {str(path.relative_to(ROOT)): n for path, n in lines.items() if n > MAX_SCRIPT_LINES} == {}
 
 
 def test_function_size__python_function__is_below_the_budget() -> None:
