@@ -61,7 +61,7 @@ def environment() -> dict[str, str]:
     """The caller's, with the tools of this clone first and Cargo's output outside it."""
     return os.environ | {
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
-        "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(CACHE / "target")),
+        "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(CACHE / "cargo-target")),
         "PYTHONUNBUFFERED": "1",
     }
 
