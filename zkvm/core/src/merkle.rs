@@ -1,0 +1,160 @@
+//! The untagged keccak tree of the fast mode.
+//!
+//! node = keccak(left ‖ right). The leaves are completed to a power of two by repeating the last one; a single leaf is
+//! the root. Bit i of an index tells whether the node at level i is a right child.
+
+use alloc::vec::Vec;
+
+use crate::keccak::{Hash, keccak256_parts};
+
+/// Longest accepted path, in levels; the contract has the same bound.
+pub const MAX_DEPTH: usize = 32;
+
+/// Hash of an inner node.
+#[must_use]
+pub fn node(left: &Hash, right: &Hash) -> Hash {
+    keccak256_parts(&[left, right])
+}
+
+/// Root over `leaves`; none for no leaves.
+#[must_use]
+pub fn root(leaves: &[Hash]) -> Option<Hash> {
+    let mut padding = *leaves.last()?;
+    if leaves.len() == 1 {
+        return Some(padding);
+    }
+    let mut level = parents(leaves, &padding);
+    padding = node(&padding, &padding);
+    while level.len() > 1 {
+        let count = level.len();
+        for i in 0..count.div_ceil(2) {
+            let right = if 2 * i + 1 < count { level[2 * i + 1] } else { padding };
+            level[i] = node(&level[2 * i], &right);
+        }
+        level.truncate(count.div_ceil(2));
+        padding = node(&padding, &padding);
+    }
+    level.first().copied()
+}
+
+fn parents(level: &[Hash], padding: &Hash) -> Vec<Hash> {
+    level.chunks(2).map(|pair| node(&pair[0], pair.get(1).unwrap_or(padding))).collect()
+}
+
+/// All levels of a tree, without the repeated part: of each level only the padding's hash is kept.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    levels: Vec<Vec<Hash>>,
+    paddings: Vec<Hash>,
+}
+
+impl Tree {
+    /// Tree over `leaves`; none for no leaves.
+    #[must_use]
+    pub fn new(leaves: Vec<Hash>) -> Option<Self> {
+        let mut paddings = Vec::from([*leaves.last()?]);
+        let mut levels = Vec::from([leaves]);
+        while let (Some(level), Some(padding)) = (levels.last(), paddings.last())
+            && level.len() > 1
+        {
+            let (next, next_padding) = (parents(level, padding), node(padding, padding));
+            levels.push(next);
+            paddings.push(next_padding);
+        }
+        Some(Self { levels, paddings })
+    }
+
+    /// The root.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.levels[self.depth()][0]
+    }
+
+    /// Number of levels below the root.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.levels.len() - 1
+    }
+
+    /// Siblings of leaf `index`, leaf level first; none beyond the leaves.
+    #[must_use]
+    pub fn path(&self, index: usize) -> Option<Vec<Hash>> {
+        self.levels[0].get(index)?;
+        let sibling = |level: usize| *self.levels[level].get((index >> level) ^ 1).unwrap_or(&self.paddings[level]);
+        Some((0..self.depth()).map(sibling).collect())
+    }
+}
+
+/// Whether `path` leads from `leaf` at `index` to `root`. False for index ≥ 2^depth: otherwise index + k·2^depth would
+/// pass as well, and a position could not serve as an identity.
+#[must_use]
+pub fn verify(leaf: &Hash, index: u64, path: &[Hash], root: &Hash) -> bool {
+    if path.len() > MAX_DEPTH || index >> path.len() != 0 {
+        return false;
+    }
+    let fold = |running: Hash, (level, sibling): (usize, &Hash)| {
+        if index >> level & 1 == 1 { node(sibling, &running) } else { node(&running, sibling) }
+    };
+    path.iter().enumerate().fold(*leaf, fold) == *root
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(count: u8) -> Vec<Hash> {
+        (0..count).map(|i| [i; 32]).collect()
+    }
+
+    fn padded_root(mut level: Vec<Hash>) -> Hash {
+        let last = level[level.len() - 1];
+        level.resize(level.len().next_power_of_two(), last);
+        while level.len() > 1 {
+            level = level.chunks(2).map(|pair| node(&pair[0], &pair[1])).collect();
+        }
+        level[0]
+    }
+
+    #[test]
+    fn root_equals_the_fully_padded_tree() {
+        for count in 1..=70 {
+            let expected = padded_root(leaves(count));
+            assert_eq!(root(&leaves(count)), Some(expected), "{count} leaves");
+            assert_eq!(Tree::new(leaves(count)).map(|tree| tree.root()), Some(expected), "{count} leaves");
+        }
+    }
+
+    #[test]
+    fn no_leaves_no_root() {
+        assert_eq!(root(&[]), None);
+        assert!(Tree::new(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn every_path_leads_to_the_root_and_only_for_its_index() {
+        for count in [1, 2, 3, 5, 8, 9, 33] {
+            let tree = Tree::new(leaves(count)).expect("has leaves");
+            for index in 0..u64::from(count) {
+                let leaf = [u8::try_from(index).expect("small"); 32];
+                let path = tree.path(usize::try_from(index).expect("small")).expect("within the tree");
+                assert!(verify(&leaf, index, &path, &tree.root()));
+                assert!(!verify(&leaf, index + (1 << path.len()), &path, &tree.root()));
+                assert!(
+                    path.is_empty()
+                        || !verify(&leaf, index ^ 1, &path, &tree.root())
+                        || count < 2
+                        || index + 1 >= u64::from(count)
+                );
+            }
+            assert!(tree.path(usize::from(count)).is_none());
+        }
+    }
+
+    #[test]
+    fn path_longer_than_the_bound_is_refused() {
+        let path = Vec::from([[0; 32]; MAX_DEPTH + 1]);
+        let root = path.iter().fold([0; 32], |running, sibling| node(&running, sibling));
+        assert!(!verify(&[0; 32], 0, &path, &root));
+        assert!(!verify(&[0; 32], u64::MAX, &path, &root));
+    }
+}

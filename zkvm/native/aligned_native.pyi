@@ -1,0 +1,104 @@
+"""Native part of Aligned. All functions release the GIL, take and give `bytes`, integers are big-endian.
+
+Wrong arguments raise ValueError (TypeError for a wrong type). A bad proof, key or point is an answer, not an exception.
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+def keccak256(data: bytes) -> bytes:
+    """keccak-256 as Ethereum uses it, 32 bytes."""
+
+def leaf_commitment(
+    system_id: int,
+    proof: bytes,
+    pub_input: bytes | None,
+    verification_key: bytes | None,
+    vm_program_code: bytes | None,
+    generator: bytes,
+) -> tuple[bytes, bytes, bytes, bytes]:
+    """Commitments (proof, public input, auxiliary data) and leaf of a submission, 32 bytes each.
+
+    Args:
+        system_id: id of the proving system, 0 to 255 (OverflowError otherwise).
+        generator: 20 bytes.
+    """
+
+def merkle_root(leaves: bytes) -> bytes:
+    """Root over n ≥ 1 concatenated 32-byte leaves."""
+
+def merkle_path(leaves: bytes, index: int) -> bytes:
+    """Concatenated siblings of leaf `index`, leaf level first."""
+
+def merkle_paths(leaves: bytes) -> list[bytes]:
+    """`merkle_path` of every leaf; n · log2(n) · 32 bytes in all."""
+
+def merkle_verify(leaf: bytes, index: int, path: bytes, root: bytes) -> bool:
+    """Whether `path` leads from `leaf` at `index` to `root`; false for bad lengths and for index ≥ 2^depth."""
+
+@final
+class Verdict:
+    """What a verifier says."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the proof is valid for exactly this key and public input."""
+    @property
+    def code(self) -> str:
+        """`ok`, or a stable identifier of the reason (docs/spec/proving-systems.md)."""
+    @property
+    def reason(self) -> str:
+        """The reason in words, empty when valid."""
+
+def verify_sp1(
+    proof: bytes, public_values: bytes | None, verification_key: bytes | None, vm_program_code: bytes | None
+) -> Verdict:
+    """SP1 v6.1.0: a saved proof file (Compressed, Groth16, PLONK) or the bytes that the on-chain verifier takes.
+
+    Args:
+        public_values: must equal those in the proof; None stands for none.
+        verification_key: the saved key (104 bytes) or its hash in bytes32 form.
+        vm_program_code: the same; what is given here is what the leaf commits to.
+    """
+
+def verify_risc0(receipt: bytes, journal: bytes | None, image_id: bytes) -> Verdict:
+    """RISC Zero 3.0: a bincode InnerReceipt or Receipt (Composite, Succinct, Groth16).
+
+    Args:
+        journal: must equal that in the proof; None stands for an empty one.
+        image_id: 32 bytes.
+    """
+
+def verify_circom_groth16(proof_json: bytes, public_inputs: bytes, verification_key_json: bytes) -> Verdict:
+    """Groth16 on BN254 as snarkjs writes it.
+
+    Args:
+        public_inputs: a JSON list of decimal strings, or 32 bytes big-endian for each input.
+    """
+
+def sp1_vkey_hash(vk_or_hash: bytes) -> bytes:
+    """The bytes32 form of an SP1 key given as saved key (104 bytes) or as that form."""
+
+def bls_secret_from_seed(seed: bytes) -> bytes:
+    """A secret key in [1, group order), 32 bytes. The seed must have the entropy that the key shall have."""
+
+def bls_public_key(secret: bytes) -> tuple[bytes, bytes]:
+    """The public key in G1 (64 bytes) and in G2 (128 bytes, X.im ‖ X.re ‖ Y.im ‖ Y.re)."""
+
+def bls_hash_to_g1(digest: bytes) -> tuple[bytes, bytes, list[bytes]]:
+    """The point of a 32-byte digest (64 bytes), the witness of its root and those of the skipped x."""
+
+def bls_sign(secret: bytes, digest: bytes) -> bytes:
+    """Signature over a 32-byte digest, 64 bytes."""
+
+def bls_verify(g2_key: bytes, digest: bytes, signature: bytes) -> bool:
+    """False also for points that are not canonical, on the curve, in the subgroup and finite."""
+
+def bls_keys_match(g1: bytes, g2: bytes) -> bool:
+    """Whether both are the same key; false for points that `bls_verify` would refuse."""
+
+def bls_aggregate_g1(points: Sequence[bytes]) -> bytes:
+    """Sum of one or more G1 points, 64 bytes. ValueError for a point that `bls_verify` would refuse."""
+
+def bls_aggregate_g2(points: Sequence[bytes]) -> bytes:
+    """Sum of one or more G2 points, 128 bytes. ValueError for a point that `bls_verify` would refuse."""

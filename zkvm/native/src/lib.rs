@@ -1,0 +1,20 @@
+//! `aligned_native`: the work that Python is too slow for.
+//!
+//! Every function releases the GIL while it works. Bytes go in and out; bad arguments raise `ValueError`, a bad proof
+//! is a verdict, and nothing panics into Python.
+
+mod bls;
+mod bls_api;
+mod bn254;
+mod guard;
+mod hashing_api;
+
+use pyo3::prelude::*;
+
+/// Native part of Aligned: proof verifiers, keccak, Merkle trees, BN254 BLS.
+#[pymodule]
+fn aligned_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    guard::silence_panics();
+    hashing_api::register(module)?;
+    bls_api::register(module)
+}
