@@ -5,12 +5,15 @@ Secrets are never in the file: a field `*_file` names where they are, or the env
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from aligned.core.errors import ProtocolError
 from aligned.wire.batcher import max_message_bytes
@@ -29,74 +32,118 @@ class Section(BaseModel):
 class ChainSettings(Section):
     """The Ethereum network."""
 
-    rpc_urls: tuple[str, ...] = Field(("http://127.0.0.1:8545",), min_length=1, description="RPC URLs, best first")
-    chain_id: int = Field(31337, gt=0, description="EIP-155 chain id that every URL must serve")
-    deployment_file: Path = Field(Path("deployments/31337.json"), description="addresses of the contracts")
-    confirmations: int = Field(1, ge=1, description="blocks that must hold a transaction before it counts")
-    event_confirmations: int = Field(0, ge=0, description="blocks below the head where event readers stay")
-    poll_s: float = Field(1.0, gt=0, description="pause between looks at the chain")
-    request_timeout_s: float = Field(10.0, gt=0, description="longest wait for one RPC request")
-    log_range_blocks: int = Field(2_000, gt=0, description="most blocks in one log query")
-    bump_after_s: float = Field(30.0, gt=0, description="wait before the fees of a pending transaction are raised")
-    max_fee_gwei: int = Field(500, gt=0, description="most that a transaction of ours offers per gas")
+    rpc_urls: tuple[str, ...] = Field(
+        default=("http://127.0.0.1:8545",), min_length=1, description="RPC URLs, best first"
+    )
+    chain_id: int = Field(default=31337, gt=0, description="EIP-155 chain id that every URL must serve")
+    deployment_file: Path = Field(
+        default=Path("deployments/31337.json"), description="addresses of the contracts"
+    )
+    confirmations: int = Field(
+        default=1, ge=1, description="blocks that must hold a transaction before it counts"
+    )
+    event_confirmations: int = Field(
+        default=0, ge=0, description="blocks below the head where event readers stay"
+    )
+    poll_s: float = Field(default=1.0, gt=0, description="pause between looks at the chain")
+    request_timeout_s: float = Field(default=10.0, gt=0, description="longest wait for one RPC request")
+    log_range_blocks: int = Field(default=2_000, gt=0, description="most blocks in one log query")
+    bump_after_s: float = Field(
+        default=30.0, gt=0, description="wait before the fees of a pending transaction are raised"
+    )
+    max_fee_gwei: int = Field(default=500, gt=0, description="most that a transaction of ours offers per gas")
 
 
 class DatabaseSettings(Section):
     """PostgreSQL; an embedded server when no URL is given."""
 
-    url: SecretStr | None = Field(None, description="postgresql:// URL; only from the environment")
-    url_file: Path | None = Field(None, description="file that holds the URL")
-    data_dir: Path = Field(Path(".aligned/postgres"), description="folder of the embedded server")
-    pool_max: int = Field(8, ge=2, le=100, description="most connections of this process")
+    url: SecretStr | None = Field(default=None, description="postgresql:// URL; only from the environment")
+    url_file: Path | None = Field(default=None, description="file that holds the URL")
+    data_dir: Path = Field(default=Path(".aligned/postgres"), description="folder of the embedded server")
+    pool_max: int = Field(default=8, ge=2, le=100, description="most connections of this process")
 
 
 class StoreSettings(Section):
     """Object store for batch files."""
 
-    url: str = Field(".aligned/store", description="folder, file:// or s3:// URL")
-    public_base_url: str = Field("http://127.0.0.1:8081", description="where others download what is stored")
+    url: str = Field(default=".aligned/store", description="folder, file:// or s3:// URL")
+    public_base_url: str = Field(
+        default="http://127.0.0.1:8081", description="where others download what is stored"
+    )
 
 
 class KeySettings(Section):
     """Account of a role."""
 
-    keystore_file: Path | None = Field(None, description="Ethereum keystore of the role's account")
-    password_file: Path | None = Field(None, description="file with the keystore's password")
-    password: SecretStr | None = Field(None, description="the password; only from the environment")
+    keystore_file: Path | None = Field(default=None, description="Ethereum keystore of the role's account")
+    password_file: Path | None = Field(default=None, description="file with the keystore's password")
+    password: SecretStr | None = Field(default=None, description="the password; only from the environment")
     devnet_private_key: SecretStr | None = Field(
-        None, description="plain key, accepted on chain id 31337 only; only from the environment"
+        default=None, description="plain key, accepted on chain id 31337 only; only from the environment"
     )
 
 
 class BatcherSettings(KeySettings):
     """The batcher."""
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8080, ge=0, le=65_535, description="port of WebSocket and HTTP; 0: a free one")
-    max_proof_bytes: int = Field(4 * MIB, gt=0, description="largest proof with key, program and public input")
-    max_queue_proofs: int = Field(10_000, gt=0, description="most proofs waiting")
-    max_queue_bytes: int = Field(4_096 * MIB, gt=0, description="most bytes of proofs waiting")
-    max_sender_proofs: int = Field(2_000, gt=0, description="most proofs of one sender waiting")
-    max_sender_bytes: int = Field(512 * MIB, gt=0, description="most bytes of proofs of one sender waiting")
-    max_batch_proofs: int = Field(1_024, gt=0, description="most proofs in a batch")
-    max_batch_bytes: int = Field(256 * MIB, gt=0, description="largest batch file")
-    batch_interval_blocks: int = Field(3, gt=0, description="blocks between batches, unless one is full before")
-    fee_batch_proofs: int = Field(32, gt=0, description="batch size whose price is the least max_fee admitted")
-    disabled_systems: tuple[str, ...] = Field((), description="proving systems refused here, by their wire names")
-    receipt_deadline_s: int = Field(3_600, gt=0, description="time within which receipts promise inclusion")
-    verifier_workers: int = Field(0, ge=0, description="verifier processes; 0: one per core")
-    verifier_timeout_s: float = Field(30.0, gt=0, description="time limit for one proof")
-    verifier_memory_bytes: int = Field(2_048 * MIB, gt=0, description="address space of a verifier process")
-    max_connections: int = Field(256, gt=0, description="most open WebSockets")
-    max_connections_per_ip: int = Field(32, gt=0, description="most open WebSockets of one IP address")
-    max_unanswered: int = Field(32, gt=0, description="messages of a connection in work; it is read no further then")
-    max_pending: int = Field(4_096, gt=0, description="accepted proofs that a connection may wait for")
-    first_message_timeout_s: float = Field(30.0, gt=0, description="time for the handshake, and for the first message")
-    idle_timeout_s: float = Field(600.0, gt=0, description="silence after which a connection that waits for nothing ends")
-    ping_interval_s: float = Field(20.0, gt=0, description="pause between pings; no answer in as long ends a connection")
-    market_max_age_s: float = Field(60.0, gt=0, description="age of prices from the chain above which none is quoted")
-    task_timeout_s: float = Field(600.0, gt=0, description="wait for a transaction before it is looked at afresh")
-    settle_min_percent: int = Field(200, ge=0, description="least surplus to return, in percent of what returning costs")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8080, ge=0, le=65_535, description="port of WebSocket and HTTP; 0: a free one")
+    max_proof_bytes: int = Field(
+        default=4 * MIB, gt=0, description="largest proof with key, program and public input"
+    )
+    max_queue_proofs: int = Field(default=10_000, gt=0, description="most proofs waiting")
+    max_queue_bytes: int = Field(default=4_096 * MIB, gt=0, description="most bytes of proofs waiting")
+    max_sender_proofs: int = Field(default=2_000, gt=0, description="most proofs of one sender waiting")
+    max_sender_bytes: int = Field(
+        default=512 * MIB, gt=0, description="most bytes of proofs of one sender waiting"
+    )
+    max_batch_proofs: int = Field(default=1_024, gt=0, description="most proofs in a batch")
+    max_batch_bytes: int = Field(default=256 * MIB, gt=0, description="largest batch file")
+    batch_interval_blocks: int = Field(
+        default=3, gt=0, description="blocks between batches, unless one is full before"
+    )
+    fee_batch_proofs: int = Field(
+        default=32, gt=0, description="batch size whose price is the least max_fee admitted"
+    )
+    disabled_systems: tuple[str, ...] = Field(
+        default=(), description="proving systems refused here, by their wire names"
+    )
+    receipt_deadline_s: int = Field(
+        default=3_600, gt=0, description="time within which receipts promise inclusion"
+    )
+    verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one per core")
+    verifier_timeout_s: float = Field(default=30.0, gt=0, description="time limit for one proof")
+    verifier_memory_bytes: int = Field(
+        default=2_048 * MIB, gt=0, description="address space of a verifier process"
+    )
+    max_connections: int = Field(default=256, gt=0, description="most open WebSockets")
+    max_connections_per_ip: int = Field(
+        default=32, gt=0, description="most open WebSockets of one IP address"
+    )
+    max_unanswered: int = Field(
+        default=32, gt=0, description="messages of a connection in work; it is read no further then"
+    )
+    max_pending: int = Field(
+        default=4_096, gt=0, description="accepted proofs that a connection may wait for"
+    )
+    first_message_timeout_s: float = Field(
+        default=30.0, gt=0, description="time for the handshake, and for the first message"
+    )
+    idle_timeout_s: float = Field(
+        default=600.0, gt=0, description="silence after which a connection that waits for nothing ends"
+    )
+    ping_interval_s: float = Field(
+        default=20.0, gt=0, description="pause between pings; no answer in as long ends a connection"
+    )
+    market_max_age_s: float = Field(
+        default=60.0, gt=0, description="age of prices from the chain above which none is quoted"
+    )
+    task_timeout_s: float = Field(
+        default=600.0, gt=0, description="wait for a transaction before it is looked at afresh"
+    )
+    settle_min_percent: int = Field(
+        default=200, ge=0, description="least surplus to return, in percent of what returning costs"
+    )
 
     @property
     def max_message_bytes(self) -> int:
@@ -107,42 +154,85 @@ class BatcherSettings(KeySettings):
 class OperatorSettings(KeySettings):
     """An operator."""
 
-    bls_keystore_file: Path | None = Field(None, description="BLS keystore")
-    bls_password_file: Path | None = Field(None, description="file with its password")
-    bls_password: SecretStr | None = Field(None, description="its password; only from the environment")
-    devnet_bls_secret: SecretStr | None = Field(
-        None, description="plain BLS key (hex), accepted on chain id 31337 only; only from the environment"
+    bls_keystore_file: Path | None = Field(default=None, description="BLS keystore")
+    bls_password_file: Path | None = Field(default=None, description="file with its password")
+    bls_password: SecretStr | None = Field(
+        default=None, description="its password; only from the environment"
     )
-    aggregator_urls: tuple[str, ...] = Field(("http://127.0.0.1:8090",), min_length=1, description="BLS aggregators")
-    host: str = Field("127.0.0.1", description="address of health and metrics")
-    port: int = Field(0, ge=0, le=65_535, description="port of health and metrics; 0: a free one")
-    max_batch_bytes: int = Field(256 * MIB, gt=0, description="largest batch file")
-    max_batch_proofs: int = Field(8_192, gt=0, description="most proofs in a batch")
-    download_timeout_s: float = Field(60.0, gt=0, description="time limit for one batch file")
-    allow_private_hosts: bool = Field(False, description="also download from private addresses (devnet)")
-    allow_redirects: bool = Field(False, description="follow redirects of batch files")
-    verifier_workers: int = Field(0, ge=0, description="verifier processes; 0: one per core")
-    verifier_timeout_s: float = Field(30.0, gt=0, description="time limit for one proof")
-    socket: str = Field("", max_length=256, description="contact that is registered with the key")
+    devnet_bls_secret: SecretStr | None = Field(
+        default=None,
+        description="plain BLS key (hex), accepted on chain id 31337 only; only from the environment",
+    )
+    aggregator_urls: tuple[str, ...] = Field(
+        default=("http://127.0.0.1:8090",), min_length=1, description="BLS aggregators"
+    )
+    host: str = Field(default="127.0.0.1", description="address of health and metrics")
+    port: int = Field(default=0, ge=0, le=65_535, description="port of health and metrics; 0: a free one")
+    max_batch_bytes: int = Field(default=256 * MIB, gt=0, description="largest batch file")
+    max_batch_proofs: int = Field(default=8_192, gt=0, description="most proofs in a batch")
+    download_timeout_s: float = Field(default=60.0, gt=0, description="time limit for one batch file")
+    allow_private_hosts: bool = Field(
+        default=False, description="also download from private addresses (devnet)"
+    )
+    allow_redirects: bool = Field(default=False, description="follow redirects of batch files")
+    verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one per core")
+    verifier_timeout_s: float = Field(default=30.0, gt=0, description="time limit for one proof")
+    socket: str = Field(default="", max_length=256, description="contact that is registered with the key")
+    task_workers: int = Field(default=2, gt=0, le=64, description="batches worked on at a time")
+    lease_s: float = Field(
+        default=15.0, gt=0, description="a batch is taken over so long after its worker died"
+    )
+    retry_s: float = Field(
+        default=1.0, gt=0, description="first pause after a failed download or report; doubles"
+    )
+    max_retry_s: float = Field(default=60.0, gt=0, description="longest such pause")
+    report_timeout_s: float = Field(
+        default=10.0, gt=0, description="time limit for one request to an aggregator"
+    )
+    give_up_blocks: int = Field(
+        default=10,
+        gt=0,
+        description="a batch that cannot be had is refused so many blocks before its window ends",
+    )
 
 
 class AggregatorSettings(KeySettings):
     """The BLS aggregator."""
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8090, ge=0, le=65_535, description="port of the HTTP API")
-    late_signer_wait_s: float = Field(1.0, ge=0, description="wait for further signers once the quorum is there")
-    max_body_bytes: int = Field(16_384, gt=0, description="largest request body")
-    task_timeout_s: float = Field(600.0, gt=0, description="time limit for getting an answer mined")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8090, ge=0, le=65_535, description="port of the HTTP API")
+    late_signer_wait_s: float = Field(
+        default=1.0, ge=0, description="wait for further signers once the quorum is there"
+    )
+    max_body_bytes: int = Field(default=16_384, gt=0, description="largest request body")
+    task_timeout_s: float = Field(default=600.0, gt=0, description="time limit for getting an answer mined")
+    task_workers: int = Field(default=4, gt=0, le=64, description="tasks worked on at a time")
+    lease_s: float = Field(
+        default=15.0, gt=0, description="a task is taken over so long after its worker died"
+    )
+    recheck_s: float = Field(
+        default=10.0, gt=0, description="pause between looks at a task on which nobody votes"
+    )
+    unknown_task_wait_s: float = Field(
+        default=2.0, ge=0, description="how long a vote waits for a task not seen yet"
+    )
+    requests_per_s: float = Field(
+        default=50.0, gt=0, description="requests a client address may make a second"
+    )
+    request_burst: int = Field(default=500, gt=0, description="requests a client address may make at once")
+    votes_per_s: float = Field(
+        default=5.0, gt=0, description="votes a second for one operator from one client address"
+    )
+    vote_burst: int = Field(default=100, gt=0, description="such votes at once")
 
 
 class SdkSettings(KeySettings):
     """The client."""
 
-    batcher_url: str = Field("ws://127.0.0.1:8080", description="WebSocket URL of the batcher")
-    submit_timeout_s: float = Field(120.0, gt=0, description="deadline of a submission")
-    wait_timeout_s: float = Field(1_800.0, gt=0, description="deadline of a wait for verification")
-    max_fee_wei: int = Field(0, ge=0, description="most that one proof may cost; 0: estimate")
+    batcher_url: str = Field(default="ws://127.0.0.1:8080", description="WebSocket URL of the batcher")
+    submit_timeout_s: float = Field(default=120.0, gt=0, description="deadline of a submission")
+    wait_timeout_s: float = Field(default=1_800.0, gt=0, description="deadline of a wait for verification")
+    max_fee_wei: int = Field(default=0, ge=0, description="most that one proof may cost; 0: estimate")
 
 
 class Settings(BaseSettings):
@@ -183,8 +273,8 @@ def _with_file(path: Path | None) -> type[Settings]:
             settings_cls: type[BaseSettings],
             init_settings: PydanticBaseSettingsSource,
             env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
 
@@ -195,4 +285,7 @@ def _problems(error: ValidationError | ValueError) -> list[str]:
     if not isinstance(error, ValidationError):
         return [str(error)]
     # Without the input: it may be a secret.
-    return [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
+    return [
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+        for item in error.errors(include_input=False)
+    ]

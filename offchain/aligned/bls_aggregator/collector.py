@@ -1,0 +1,196 @@
+"""Moves tasks on: from votes to a quorum to an answer on chain."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from aligned.bls_aggregator.ballots import BallotBox, Tally
+from aligned.bls_aggregator.metrics import AggregatorMetrics
+from aligned.bls_aggregator.preparer import Chain, prepare
+from aligned.bls_aggregator.tasks import Task, TaskStore
+from aligned.chain.contracts import BatchStatus
+from aligned.chain.errors import TxReverted
+from aligned.chain.sender import Receipt, TxSender
+from aligned.core.eip712 import task_digest
+from aligned.core.errors import DependencyError, InvariantError, PaymentError
+from aligned.core.quorum import build_quorum
+from aligned.loops import keep_claim
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE_S = 0.0
+_NEXT_BLOCK_S = 0.5
+_WINDOW_CLOSED = "ResponseWindowClosed"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for what (seconds); see AggregatorSettings."""
+
+    late_signer_wait_s: float
+    recheck_s: float
+    lease_s: float
+    respond_timeout_s: float
+
+
+class Collector:
+    """Works on claimed tasks; several `step`s may run at a time."""
+
+    def __init__(
+        self,
+        tasks: TaskStore,
+        ballots: BallotBox,
+        chain: Chain,
+        sender: TxSender,
+        patience: Patience,
+        metrics: AggregatorMetrics,
+    ) -> None:
+        self._tasks = tasks
+        self._ballots = ballots
+        self._chain = chain
+        self._sender = sender
+        self._patience = patience
+        self._metrics = metrics
+
+    async def step(self) -> bool:
+        """Moves one task on; False when none is due."""
+        task = await self._tasks.claim(self._patience.lease_s)
+        if task is None:
+            return False
+        due_s = self._patience.recheck_s
+        async with keep_claim(
+            lambda: self._tasks.renew(task, self._patience.lease_s), self._patience.lease_s / 3
+        ):
+            try:
+                due_s = await self._advance(task)
+            except (DependencyError, PaymentError) as error:
+                log.warning(
+                    "task_waits", **task.names(), state=task.state, code=error.code, message=error.message
+                )
+        await self._tasks.release(task, due_s)
+        return True
+
+    async def _advance(self, task: Task) -> float:
+        """Does what the task's state asks for; seconds until it is due again."""
+        if task.state == "new":
+            await prepare(task, self._chain, self._tasks)
+            return _AT_ONCE_S
+        if task.state == "responding":
+            return await self._respond(task)
+        if await self._is_over(task):
+            return _AT_ONCE_S
+        tally = await self._ballots.tally(task.batch_id, task.task_block)
+        if task.state == "open":
+            return await self._count(task, tally)
+        return await self._wait_for_late_signers(task, tally)
+
+    async def _is_over(self, task: Task) -> bool:
+        if task.last_response_block is None:
+            raise InvariantError("open_task_without_window", str(task.names()))
+        head = await self._chain.client.block_number()
+        # An answer is mined in a later block than the head.
+        if head < task.last_response_block:
+            return False
+        self._end(task, "expired")
+        return await self._tasks.move(task, "expired", "window_over")
+
+    async def _count(self, task: Task, tally: Tally) -> float:
+        config = await self._chain.manager.config()
+        if tally.has_quorum(config.threshold_bps, config.min_signers, config.min_total_stake):
+            log.info(
+                "quorum_reached", **task.names(), signed=str(tally.signed_stake), total=str(tally.total_stake)
+            )
+            await self._tasks.reach_quorum(task)
+            return _AT_ONCE_S
+        if tally.is_hopeless(config.threshold_bps):
+            reasons = sorted({str(refusal.reason) for refusal in tally.refusals.values()})
+            log.error(
+                "batch_refused_by_quorum", **task.names(), reasons=reasons, refused=str(tally.refused_stake)
+            )
+            self._end(task, "refused")
+            await self._tasks.move(task, "refused", ",".join(reasons)[:200])
+            return _AT_ONCE_S
+        return self._patience.recheck_s
+
+    async def _wait_for_late_signers(self, task: Task, tally: Tally) -> float:
+        remaining_s = self._patience.late_signer_wait_s - (task.quorum_age_s or 0.0)
+        if remaining_s > 0 and not tally.is_complete:
+            return remaining_s
+        calldata = await asyncio.to_thread(self._answer, task, tally)
+        await self._tasks.fix_answer(task, calldata)
+        log.info("answer_fixed", **task.names(), signers=len(tally.signatures), of=len(tally.operators))
+        return _AT_ONCE_S
+
+    def _answer(self, task: Task, tally: Tally) -> bytes:
+        if task.snapshot_index is None:
+            raise InvariantError("open_task_without_snapshot", str(task.names()))
+        manager = self._chain.manager
+        digest = task_digest(task.batch_id, task.task_block, self._chain.client.chain_id, manager.address)
+        quorum = build_quorum(tally.operators, tally.signatures, digest, task.snapshot_index)
+        return manager.encode_respond_to_task(task.batch_root, task.sender, quorum)
+
+    async def _respond(self, task: Task) -> float:
+        if task.respond_calldata is None:
+            raise InvariantError("answer_without_calldata", str(task.names()))
+        # The contract takes only blocks before the current one as reference.
+        if await self._chain.client.block_number() <= task.task_block:
+            return _NEXT_BLOCK_S
+        started = time.monotonic()
+        try:
+            receipt = await self._sender.send(
+                _sender_key(task),
+                self._chain.manager.address,
+                task.respond_calldata,
+                done=lambda: self._is_settled(task),
+                timeout_s=self._patience.respond_timeout_s,
+            )
+        except TxReverted as error:
+            return await self._on_revert(task, error)
+        self._metrics.respond_seconds.observe(time.monotonic() - started)
+        await self._on_receipt(task, receipt)
+        return _AT_ONCE_S
+
+    async def _is_settled(self, task: Task) -> bool:
+        return await self._chain.manager.batch_status(task.batch_root, task.sender) is not BatchStatus.PENDING
+
+    async def _on_receipt(self, task: Task, receipt: Receipt) -> None:
+        status = await self._chain.manager.batch_status(task.batch_root, task.sender)
+        if status in (BatchStatus.VERIFIED, BatchStatus.REVOKED):
+            await self._tasks.answered(task, receipt.tx_hash, receipt.block_number)
+            self._metrics.respond_gas.inc(receipt.gas_used)
+            log.info(
+                "task_answered",
+                **task.names(),
+                tx_hash=receipt.tx_hash,
+                gas_used=receipt.gas_used,
+                by=receipt.state,
+            )
+            self._end(task, "answered")
+        else:
+            log.warning("task_ended", **task.names(), status=status.name)
+            await self._tasks.move(task, "expired", status.name.lower())
+            self._end(task, "expired")
+
+    async def _on_revert(self, task: Task, error: TxReverted) -> float:
+        log.error("answer_reverted", **task.names(), reason=error.reason, tx_hash=error.tx_hash)
+        code = error.error_name or "reverted"
+        if code == _WINDOW_CLOSED:
+            await self._tasks.move(task, "expired", code)
+            self._end(task, "expired")
+        else:
+            await self._tasks.abandon_answer(task, code, was_sent=error.tx_hash is not None)
+        return self._patience.recheck_s
+
+    def _end(self, task: Task, outcome: str) -> None:
+        self._metrics.tasks.labels(outcome).inc()
+        self._metrics.succeeded("collector")
+        log.debug("task_end", **task.names(), outcome=outcome)
+
+
+def _sender_key(task: Task) -> str:
+    key = f"respond:0x{task.batch_id.hex()}:{task.task_block}"
+    return key if task.respond_round == 0 else f"{key}:{task.respond_round}"

@@ -1,0 +1,98 @@
+"""Background loops of a role: stop together, survive what may pass by itself, never swallow a bug."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+
+import structlog
+
+from aligned.core.errors import DependencyError
+
+log = structlog.get_logger(__name__)
+_MAX_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Pauses that double from `first_s` to `longest_s`."""
+
+    first_s: float
+    longest_s: float
+
+    def after(self, attempts: int) -> float:
+        """Pause after the given number (from 1) of failed attempts."""
+        return float(min(self.longest_s, self.first_s * 2 ** min(max(attempts - 1, 0), 30)))
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Sleeps, but no longer than until `stop` is set."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def repeat(name: str, step: Callable[[], Awaitable[bool]], stop: asyncio.Event, poll_s: float) -> None:
+    """Calls `step` until `stop`: at once again after True (work was done), else after `poll_s`.
+
+    A DependencyError is logged and the step retried with growing pauses; any other error ends the loop.
+    """
+    failures = 0
+    while not stop.is_set():
+        try:
+            worked = await step()
+        except DependencyError as error:
+            failures += 1
+            log.warning("step_failed", loop=name, code=error.code, message=error.message, failures=failures)
+            await pause(stop, Backoff(poll_s, _MAX_PAUSE_S).after(failures))
+            continue
+        failures = 0
+        if not worked:
+            await pause(stop, poll_s)
+
+
+@contextlib.asynccontextmanager
+async def keep_claim(renew: Callable[[], Awaitable[None]], every_s: float) -> AsyncIterator[None]:
+    """Renews a claim while the block runs; a renewal that fails is logged and tried again."""
+    done = asyncio.Event()
+
+    async def beat() -> None:
+        while True:
+            await pause(done, every_s)
+            if done.is_set():
+                return
+            try:
+                await renew()
+            except DependencyError as error:
+                log.warning("claim_not_renewed", code=error.code, message=error.message)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        done.set()
+        await beating
+
+
+async def run_all(stop: asyncio.Event, *loops: Coroutine[object, object, None], grace_s: float = 5.0) -> None:
+    """Runs loops until `stop`; when one ends or raises before, the others stop with it.
+
+    A loop that does not stop within `grace_s` is cancelled: every step may be broken off and taken up again.
+
+    Raises:
+        Exception: the first one that a loop raised.
+    """
+    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await asyncio.wait(tasks, timeout=grace_s)
+    finally:
+        stop.set()
+        for task in (*tasks, stopped):
+            task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome

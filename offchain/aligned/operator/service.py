@@ -1,0 +1,149 @@
+"""Puts the operator together and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import httpx
+import structlog
+
+from aligned.chain.accounts import operator_bls_key, role_account
+from aligned.chain.client import ChainClient
+from aligned.chain.contracts import OperatorRegistry, ServiceManager
+from aligned.chain.deployment import Deployment
+from aligned.core.bls import SecretKey
+from aligned.loops import Backoff, repeat, run_all
+from aligned.operator.fetcher import DownloadLimits
+from aligned.operator.follower import Follower, first_useful_block
+from aligned.operator.metrics import OperatorMetrics
+from aligned.operator.processor import Chain, Identity, Policy, Processor
+from aligned.operator.reporter import Reporter
+from aligned.operator.reports import ReportStore
+from aligned.operator.tasks import TaskStore
+from aligned.serving import create_app, serve
+from aligned.settings import OperatorSettings, Settings
+from aligned.storage.connect import open_database
+from aligned.storage.postgres import Database
+from aligned.verifiers.pool import VerifierPool
+from aligned.verifiers.registry import supported_systems
+
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Follows, verifies and votes until `stop`.
+
+    Raises:
+        AlignedError: a setting, key or dependency is wrong at start, or an invariant broke.
+    """
+    own = settings.operator
+    deployment = Deployment.load(settings.chain.deployment_file)
+    secret = operator_bls_key(own, settings.chain.chain_id)
+    identity = _identity(settings, deployment, secret)
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings.database, "operator"))
+        client = await stack.enter_async_context(
+            ChainClient(
+                settings.chain.rpc_urls,
+                settings.chain.chain_id,
+                timeout_s=settings.chain.request_timeout_s,
+                log_range_blocks=settings.chain.log_range_blocks,
+            )
+        )
+        pool = await stack.enter_async_context(
+            VerifierPool(own.verifier_workers or None, timeout_s=own.verifier_timeout_s)
+        )
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(timeout=own.report_timeout_s, trust_env=False)
+        )
+        chain = Chain(
+            client,
+            ServiceManager(client, deployment.service_manager),
+            OperatorRegistry(client, deployment.operator_registry),
+        )
+        await Operator(settings, deployment, identity, chain, db, pool, http).run(stop)
+
+
+def _identity(settings: Settings, deployment: Deployment, secret: SecretKey) -> Identity:
+    return Identity(
+        secret=secret,
+        operator_id=secret.operator_id(),
+        address=bytes.fromhex(role_account(settings.operator, settings.chain.chain_id).address[2:]),
+        chain_id=deployment.chain_id,
+        service_manager=bytes.fromhex(deployment.service_manager[2:]),
+    )
+
+
+class Operator:
+    """The operator's parts over their open dependencies."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        deployment: Deployment,
+        identity: Identity,
+        chain: Chain,
+        db: Database,
+        pool: VerifierPool,
+        http: httpx.AsyncClient,
+    ) -> None:
+        own = settings.operator
+        backoff = Backoff(own.retry_s, own.max_retry_s)
+        self._settings = settings
+        self._deployment = deployment
+        self._identity = identity
+        self._chain = chain
+        self._db = db
+        self._metrics = OperatorMetrics()
+        self._tasks = TaskStore(db, own.aggregator_urls)
+        self._processor = Processor(
+            self._tasks, chain, identity, pool, _policy(own, pool.workers, backoff), self._metrics
+        )
+        self._reporter = Reporter(
+            ReportStore(db), chain.manager, identity.operator_id, http, backoff, self._metrics
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs all loops until `stop`."""
+        own, poll_s = self._settings.operator, self._settings.chain.poll_s
+        await self._tasks.bind_to(self._identity.operator_id)
+        app = create_app("Aligned operator", self._ready, self._metrics.render)
+        log.info("operator_started", operator_id=self._identity.operator_id, address=self._identity.address)
+        await run_all(
+            stop,
+            (await self._follower()).run(stop, poll_s),
+            *(repeat("process", self._processor.step, stop, poll_s) for _ in range(own.task_workers)),
+            repeat("report", self._reporter.step, stop, poll_s),
+            serve(app, own.host, own.port, stop),
+        )
+
+    async def _follower(self) -> Follower:
+        chain, deployment = self._chain, self._deployment
+        start = await first_useful_block(chain.client, chain.manager, deployment.deployed_block)
+        confirmations = self._settings.chain.event_confirmations
+        return Follower(self._db, chain.client, chain.manager, self._tasks, start, confirmations)
+
+    async def _ready(self) -> dict[str, object]:
+        registered = await self._chain.registry.is_registered(self._identity.address)
+        head = await self._chain.client.block_number()
+        return {"registered": registered, "head": head, "tasks": await self._tasks.counts()}
+
+
+def _policy(own: OperatorSettings, workers: int, backoff: Backoff) -> Policy:
+    limits = DownloadLimits(
+        max_bytes=own.max_batch_bytes,
+        max_proofs=own.max_batch_proofs,
+        timeout_s=own.download_timeout_s,
+        allow_private=own.allow_private_hosts,
+        allow_redirects=own.allow_redirects,
+    )
+    return Policy(
+        limits=limits,
+        supported=frozenset(supported_systems()),
+        # Twice as many as workers: the next proof is there when one is done.
+        parallel=2 * workers,
+        lease_s=own.lease_s,
+        backoff=backoff,
+        give_up_blocks=own.give_up_blocks,
+    )

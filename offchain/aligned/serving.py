@@ -1,0 +1,161 @@
+"""HTTP face of a role: granian inside the role's own event loop, health and metrics, problem+json, body limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
+from aligned.wire.aggregator import BODY_TOO_LARGE
+
+Readiness = Callable[[], Awaitable[dict[str, object]]]
+_PROBLEM = "application/problem+json"
+
+
+def problem(
+    status: int, code: str, detail: str, retry_after_s: int | None = None, **extra: object
+) -> JSONResponse:
+    """An RFC 9457 answer whose `code` is stable."""
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    body = {
+        "type": "about:blank",
+        "title": code.replace("_", " "),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return JSONResponse(body | extra, status, headers, media_type=_PROBLEM)
+
+
+def create_app(title: str, ready: Readiness, render_metrics: Callable[[], bytes]) -> FastAPI:
+    """An application with /healthz, /readyz, /metrics and all errors as problem+json.
+
+    Args:
+        ready: details for /readyz; raises AlignedError when the role cannot work.
+        render_metrics: text form for /metrics.
+    """
+    app = FastAPI(title=title, docs_url=None, redoc_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, object]:
+        return {"status": "ready"} | await ready()
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(render_metrics(), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_exception_handler(AlignedError, _aligned_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    return app
+
+
+async def _aligned_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, AlignedError)
+    if isinstance(error, DependencyError):
+        return problem(503, error.code, error.message, retry_after_s=1)
+    status = error.context.get("status", 400)
+    extra = {key: value for key, value in error.context.items() if key not in ("status", "retry_after_s")}
+    retry_after_s = error.context.get("retry_after_s")
+    return problem(
+        status if isinstance(status, int) else 400,
+        error.code,
+        error.message,
+        retry_after_s if isinstance(retry_after_s, int) else None,
+        **extra,
+    )
+
+
+async def _validation_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first: dict[str, Any] = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return problem(400, MALFORMED_MESSAGE, f"{where}: {first['msg']}")
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, f"http_{error.status_code}", str(error.detail))
+
+
+class BodyLimit:
+    """ASGI middleware: a request body is no longer than `max_bytes`, announced or not, and there in `timeout_s`."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float = 10.0) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reads the whole body (it is small) before the application sees the request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                body = await self._read(receive)
+        except TimeoutError:
+            await problem(408, TIMEOUT, f"no complete request in {self._timeout_s} s")(scope, receive, send)
+            return
+        if body is None:
+            await problem(413, BODY_TOO_LARGE, f"at most {self._max_bytes} bytes")(scope, receive, send)
+            return
+        await self._app(scope, _replay(body, receive), send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return bytes(body)
+            body += message.get("body", b"")
+            if len(body) > self._max_bytes:
+                return None
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def replay() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+async def serve(app: ASGIApp, host: str, port: int, stop: asyncio.Event) -> None:
+    """Serves `app` until `stop`."""
+    server = Server(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        websockets=False,
+        log_enabled=False,
+        backpressure=256,
+    )
+    serving = asyncio.create_task(server.serve())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    server.stop()  # type: ignore[no-untyped-call]
+    await serving

@@ -1,0 +1,41 @@
+"""The database that the settings name, ready for a role."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+from aligned.core.errors import ProtocolError
+from aligned.settings import INVALID_SETTINGS, DatabaseSettings
+from aligned.storage.embedded import EmbeddedPostgres
+from aligned.storage.postgres import Database, migrate
+
+
+@asynccontextmanager
+async def open_database(settings: DatabaseSettings, role: str) -> AsyncIterator[Database]:
+    """An open database with the schema of `role`; an embedded server is started when no URL is given.
+
+    Raises:
+        ProtocolError: invalid_settings for an unreadable `url_file`.
+        DependencyError: the server does not answer or does not start.
+    """
+    with ExitStack() as stack:
+        url = _configured_url(settings)
+        if url is None:
+            server = stack.enter_context(EmbeddedPostgres(settings.data_dir / role))
+            url = await asyncio.to_thread(server.url, role)
+        async with Database(url, max_size=settings.pool_max) as db:
+            await migrate(db, role)
+            yield db
+
+
+def _configured_url(settings: DatabaseSettings) -> str | None:
+    if settings.url is not None:
+        return settings.url.get_secret_value()
+    if settings.url_file is None:
+        return None
+    try:
+        return settings.url_file.read_text().strip()
+    except OSError as error:
+        raise ProtocolError(INVALID_SETTINGS, f"database.url_file: {error}") from error
