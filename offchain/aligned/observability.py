@@ -18,7 +18,9 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 import aligned
 
 REDACTED = "[redacted]"
-_SECRET_NAME = re.compile(r"password|passphrase|secret|private_key|mnemonic|api_key|token|authorization", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"password|passphrase|secret|private_key|mnemonic|api_key|token|authorization", re.IGNORECASE
+)
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 _LATENCY_BUCKETS_S = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 # They log whole requests, URLs with keys included.
@@ -31,7 +33,9 @@ def redact_url(url: str) -> str:
     """`url` without credentials, query and fragment, and with long path parts (where RPC keys are) removed."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    path = "/".join(REDACTED if len(part) >= 20 and "." not in part else part for part in parts.path.split("/"))
+    path = "/".join(
+        REDACTED if len(part) >= 20 and "." not in part else part for part in parts.path.split("/")
+    )
     hidden = f"?{REDACTED}" if parts.query or parts.fragment else ""
     user = f"{REDACTED}@" if "@" in parts.netloc else ""
     return f"{parts.scheme}://{user}{host}{path}{hidden}"
@@ -52,7 +56,7 @@ def redact(value: object, name: str = "") -> object:
     return value if isinstance(value, int | float | bool | None) else redact(str(value))
 
 
-def _redact_event(logger: object, method: str, event: Event) -> Event:
+def _redact_event(_logger: object, _method: str, event: Event) -> Event:
     return {name: redact(value, name) for name, value in event.items()}
 
 
@@ -88,10 +92,15 @@ class Metrics:
     def __init__(self, role: str) -> None:
         self.registry = CollectorRegistry()
         self.prefix = f"aligned_{role}"
-        info = Gauge(f"{self.prefix}_build_info", "Version in use", ["version", "python"], registry=self.registry)
+        info = Gauge(
+            f"{self.prefix}_build_info", "Version in use", ["version", "python"], registry=self.registry
+        )
         info.labels(aligned.__version__, platform.python_version()).set(1)
         self._success = Gauge(
-            f"{self.prefix}_last_success_timestamp_seconds", "Last success of a loop", ["loop"], registry=self.registry
+            f"{self.prefix}_last_success_timestamp_seconds",
+            "Last success of a loop",
+            ["loop"],
+            registry=self.registry,
         )
         self._requests = Histogram(
             f"{self.prefix}_request_seconds",

@@ -61,7 +61,9 @@ class Broadcaster:
             await self._journal.lock(conn)
             current = await self._journal.load(conn, request.key)
             attempts = await self._journal.attempts(conn, request.key)
-            if attempts and (current is None or (current.nonce, current.state) != (request.nonce, request.state)):
+            if attempts and (
+                current is None or (current.nonce, current.state) != (request.nonce, request.state)
+            ):
                 return attempts[0]
             moved = replace(request, nonce=await self._free_nonce(conn))
             await self._journal.reopen(conn, moved.key, _nonce(moved), moved.gas_limit)
@@ -71,13 +73,15 @@ class Broadcaster:
         """Raises the fees of `request` and of everything that must be mined before it."""
         market = await self._market()
         chain_nonce = await self._client.nonce(self._address)
-        forms = []
         async with self._db.transaction() as conn:
             await self._journal.lock(conn)
             await self._fill_gaps(conn, request, chain_nonce, market)
-            for item in await self._journal.from_nonce(conn, chain_nonce):
-                if _nonce(item) <= _nonce(request):
-                    forms.append(await self._bump(conn, item, market, cancel=cancel and item.key == request.key))
+            waiting = await self._journal.from_nonce(conn, chain_nonce)
+            forms = [
+                await self._bump(conn, item, market, cancel=cancel and item.key == request.key)
+                for item in waiting
+                if _nonce(item) <= _nonce(request)
+            ]
         for form in forms:
             await self.broadcast(form)
 
@@ -91,11 +95,15 @@ class Broadcaster:
             await self._client.send_raw(attempt.raw)
         except RpcError as error:
             if "insufficient funds" in error.text:
-                raise PaymentError(INSUFFICIENT_FUNDS, error.message, account=hex_bytes(self._address)) from error
+                raise PaymentError(
+                    INSUFFICIENT_FUNDS, error.message, account=hex_bytes(self._address)
+                ) from error
             # "already known", "nonce too low" and "replacement underpriced" are normal after a restart or a race.
             _log.info("broadcast_refused", tx_hash=hex_bytes(attempt.tx_hash), reason=error.message)
         else:
-            _log.info("broadcast", tx_hash=hex_bytes(attempt.tx_hash), nonce=attempt.nonce, number=attempt.number)
+            _log.info(
+                "broadcast", tx_hash=hex_bytes(attempt.tx_hash), nonce=attempt.nonce, number=attempt.number
+            )
 
     async def _bump(self, conn: Connection, request: Request, market: Fees, *, cancel: bool) -> Attempt:
         last = (await self._journal.attempts(conn, request.key))[0]
@@ -104,7 +112,9 @@ class Broadcaster:
             return last
         fees = bumped(Fees(last.max_fee_wei, last.priority_fee_wei), market, self._cap_wei)
         if fees is None:
-            _log.warning("fee_cap_reached", key=request.key, max_fee_wei=last.max_fee_wei, cap_wei=self._cap_wei)
+            _log.warning(
+                "fee_cap_reached", key=request.key, max_fee_wei=last.max_fee_wei, cap_wei=self._cap_wei
+            )
             return last
         return await self._add(conn, request, last.number + 1, fees, cancel=cancel or last.is_cancel)
 
@@ -114,7 +124,9 @@ class Broadcaster:
         taken = {item.nonce for item in await self._journal.from_nonce(conn, chain_nonce)}
         gaps = [nonce for nonce in range(max(chain_nonce, pending), _nonce(request)) if nonce not in taken]
         if len(gaps) > _MAX_FILLERS:
-            raise InvariantError("nonce_gap", f"{len(gaps)} unused nonces below {request.nonce} of {request.key}")
+            raise InvariantError(
+                "nonce_gap", f"{len(gaps)} unused nonces below {request.nonce} of {request.key}"
+            )
         for nonce in gaps:
             key = f"filler:{nonce}"
             filler = Request(key, self._address, b"", 0, _TRANSFER_GAS, "superseded", nonce)
@@ -130,13 +142,17 @@ class Broadcaster:
             nonce += 1
         return nonce
 
-    async def _add(self, conn: Connection, request: Request, number: int, fees: Fees, *, cancel: bool) -> Attempt:
+    async def _add(
+        self, conn: Connection, request: Request, number: int, fees: Fees, *, cancel: bool
+    ) -> Attempt:
         attempt = self._sign(request, number, fees, cancel=cancel)
         await self._journal.add_attempt(conn, request.key, attempt)
         return attempt
 
     def _sign(self, request: Request, number: int, fees: Fees, *, cancel: bool) -> Attempt:
-        to, data, value_wei = (self._address, b"", 0) if cancel else (request.to, request.data, request.value_wei)
+        to, data, value_wei = (
+            (self._address, b"", 0) if cancel else (request.to, request.data, request.value_wei)
+        )
         signed = self._account.sign_transaction(
             {
                 "type": 2,

@@ -35,7 +35,12 @@ class ChainClient:
     """
 
     def __init__(
-        self, rpc_urls: Sequence[str], chain_id: int, *, timeout_s: float = 10.0, log_range_blocks: int = 2_000
+        self,
+        rpc_urls: Sequence[str],
+        chain_id: int,
+        *,
+        timeout_s: float = 10.0,
+        log_range_blocks: int = 2_000,
     ) -> None:
         self.chain_id = chain_id
         self._rpc = RpcPool(rpc_urls, chain_id, timeout_s)
@@ -97,7 +102,13 @@ class ChainClient:
         return to_bytes(await self.rpc("eth_getCode", hex_bytes(address), block_id(block)))
 
     async def eth_call(
-        self, to: bytes, data: bytes, *, sender: bytes | None = None, value_wei: int = 0, block: BlockId = "latest"
+        self,
+        to: bytes,
+        data: bytes,
+        *,
+        sender: bytes | None = None,
+        value_wei: int = 0,
+        block: BlockId = "latest",
     ) -> bytes:
         """Return data of a call.
 
@@ -115,7 +126,9 @@ class ChainClient:
         """
         return int(await self.rpc("eth_estimateGas", _call_fields(to, data, sender, value_wei)), 16)
 
-    async def call(self, contract: Contract, fn: str, args: Sequence[object] = (), block: BlockId = "latest") -> Any:
+    async def call(
+        self, contract: Contract, fn: str, args: Sequence[object] = (), block: BlockId = "latest"
+    ) -> Any:
         """Result of a view: the value itself, or a tuple where it returns several.
 
         Raises:
@@ -128,7 +141,9 @@ class ChainClient:
         values = function.decode(data)
         return values[0] if len(values) == 1 else values
 
-    async def get_logs(self, address: bytes, topics: Topics, from_block: int, to_block: int) -> list[LogEntry]:
+    async def get_logs(
+        self, address: bytes, topics: Topics, from_block: int, to_block: int
+    ) -> list[LogEntry]:
         """All logs of both blocks and between, in chain order; ranges that a node refuses are halved."""
         found: list[LogEntry] = []
         start = from_block
@@ -151,7 +166,9 @@ class ChainClient:
             if start == end or not error.is_range_error:
                 raise
         middle = (start + end) // 2
-        return await self._logs(address, topics, start, middle) + await self._logs(address, topics, middle + 1, end)
+        return await self._logs(address, topics, start, middle) + await self._logs(
+            address, topics, middle + 1, end
+        )
 
     async def get_receipt(self, tx_hash: bytes) -> ChainReceipt | None:
         """Receipt of a mined transaction, None for one that is pending or unknown."""

@@ -52,6 +52,7 @@ class EventCursor:
         address: bytes,
         topics: Topics,
         start_block: int,
+        *,
         confirmations: int = 0,
         range_blocks: int = 2_000,
     ) -> None:
@@ -139,7 +140,9 @@ class EventCursor:
         return self._start_block
 
     async def _rewind(self, position: _Position, from_block: int, on_reorg: ReorgHandler | None) -> bool:
-        _log.warning("chain_reorganised", cursor=self._name, from_block=from_block, next_block=position.next_block)
+        _log.warning(
+            "chain_reorganised", cursor=self._name, from_block=from_block, next_block=position.next_block
+        )
         async with self._db.transaction() as conn:
             if not await self._still_at(conn, position.next_block):
                 return True
@@ -156,23 +159,31 @@ class EventCursor:
             "INSERT INTO chain_cursor (name, chain_id, next_block) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             (self._name, self._client.chain_id, self._start_block),
         )
-        found = await conn.execute("SELECT chain_id, next_block FROM chain_cursor WHERE name = %s", (self._name,))
+        found = await conn.execute(
+            "SELECT chain_id, next_block FROM chain_cursor WHERE name = %s", (self._name,)
+        )
         row = await found.fetchone()
         if row is None or row["chain_id"] != self._client.chain_id:
             raise InvariantError("cursor_of_another_chain", f"cursor {self._name}: {row}")
         found = await conn.execute(
             "SELECT number, hash FROM chain_cursor_block WHERE name = %s ORDER BY number DESC", (self._name,)
         )
-        return _Position(row["next_block"], [(item["number"], item["hash"]) for item in await found.fetchall()])
+        return _Position(
+            row["next_block"], [(item["number"], item["hash"]) for item in await found.fetchall()]
+        )
 
     async def _still_at(self, conn: Connection, next_block: int) -> bool:
         """Locks the cursor; False when another process moved it meanwhile."""
-        found = await conn.execute("SELECT next_block FROM chain_cursor WHERE name = %s FOR UPDATE", (self._name,))
+        found = await conn.execute(
+            "SELECT next_block FROM chain_cursor WHERE name = %s FOR UPDATE", (self._name,)
+        )
         row = await found.fetchone()
         return row is not None and row["next_block"] == next_block
 
     async def _save(self, conn: Connection, last: Block, logs: list[LogEntry]) -> None:
-        passed = {entry.block_number: entry.block_hash for entry in logs[-KEPT_BLOCKS:]} | {last.number: last.hash}
+        passed = {entry.block_number: entry.block_hash for entry in logs[-KEPT_BLOCKS:]} | {
+            last.number: last.hash
+        }
         for number, digest in passed.items():
             await conn.execute(
                 "INSERT INTO chain_cursor_block (name, number, hash) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
@@ -187,7 +198,8 @@ class EventCursor:
 
     async def _move(self, conn: Connection, next_block: int) -> None:
         await conn.execute(
-            "UPDATE chain_cursor SET next_block = %s, updated_at = now() WHERE name = %s", (next_block, self._name)
+            "UPDATE chain_cursor SET next_block = %s, updated_at = now() WHERE name = %s",
+            (next_block, self._name),
         )
 
 

@@ -9,7 +9,6 @@ from psycopg.types.json import Jsonb
 
 from aligned.chain.client import hex_bytes, log_entry, to_bytes
 from aligned.chain.types import ChainReceipt
-from aligned.core.errors import InvariantError
 from aligned.storage.postgres import Connection
 
 
@@ -119,21 +118,27 @@ class Journal:
 
     async def reopen(self, conn: Connection, key: str, nonce: int, gas_limit: int) -> None:
         """Makes a request pending at another nonce."""
-        assignments = "nonce = %s, gas_limit = %s, state = 'pending', receipt = NULL, error = NULL"
-        await self._update(conn, key, assignments, (nonce, gas_limit))
+        await conn.execute(
+            "UPDATE tx_request SET nonce = %s, gas_limit = %s, state = 'pending', receipt = NULL, error = NULL,"
+            " updated_at = now() WHERE chain_id = %s AND account = %s AND key = %s",
+            (nonce, gas_limit, *self._owner, key),
+        )
 
     async def set_state(
-        self, conn: Connection, key: str, state: str, receipt: ChainReceipt | None = None, error: str | None = None
+        self,
+        conn: Connection,
+        key: str,
+        state: str,
+        receipt: ChainReceipt | None = None,
+        error: str | None = None,
     ) -> None:
         """Settles a request, or opens it again."""
         stored = None if receipt is None else Jsonb(_receipt_json(receipt))
-        await self._update(conn, key, "state = %s, receipt = %s, error = %s", (state, stored, error))
-
-    async def _update(self, conn: Connection, key: str, assignments: str, values: tuple[object, ...]) -> None:
-        query = f"UPDATE tx_request SET {assignments}, updated_at = now() WHERE chain_id = %s AND account = %s AND key = %s"
-        done = await conn.execute(query.encode(), (*values, *self._owner, key))
-        if done.rowcount != 1:
-            raise InvariantError("journal_row_missing", key)
+        await conn.execute(
+            "UPDATE tx_request SET state = %s, receipt = %s, error = %s, updated_at = now()"
+            " WHERE chain_id = %s AND account = %s AND key = %s",
+            (state, stored, error, *self._owner, key),
+        )
 
 
 def _request(row: dict[str, Any]) -> Request:

@@ -22,7 +22,7 @@ from eth_account.signers.local import LocalAccount
 from aligned.core.errors import ProtocolError
 
 INVALID_KEYSTORE = "invalid_keystore"
-WRONG_PASSWORD = "wrong_password"
+WRONG_PASSWORD = "wrong_password"  # noqa: S105 - an error code
 CURVE = "bn254"
 _ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 _VERSION = 1
@@ -76,7 +76,9 @@ def save_ecdsa(keystore_path: Path, secret: bytes, password: str) -> str:
     return str(Account.from_key(secret).address)
 
 
-def save_bls(keystore_path: Path, secret: bytes, public_key_g1: bytes, password: str, *, scrypt_n: int = _SCRYPT_N) -> None:
+def save_bls(
+    keystore_path: Path, secret: bytes, public_key_g1: bytes, password: str, *, scrypt_n: int = _SCRYPT_N
+) -> None:
     """Writes a BLS keystore, mode 0600; never overwrites.
 
     Args:
@@ -117,7 +119,9 @@ def load_bls(keystore_path: Path, password: str) -> bytes:
 
 def _open(fields: dict[str, Any], password: str) -> tuple[bytes, bytes, bytes, bytes]:
     if (fields["version"], fields["curve"]) != (_VERSION, CURVE):
-        raise ValueError(f"version {fields['version']} and curve {fields['curve']}, expected {_VERSION} and {CURVE}")
+        raise ValueError(
+            f"version {fields['version']} and curve {fields['curve']}, expected {_VERSION} and {CURVE}"
+        )
     crypto = fields["crypto"]
     functions = [crypto[part]["function"] for part in ("kdf", "checksum", "cipher")]
     if functions != ["scrypt", "sha256", "aes-128-ctr"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,7 +76,9 @@ class RpcPool:
             raise DependencyError(CHAIN_UNAVAILABLE, "no RPC URL configured")
         timeout = {"timeout": aiohttp.ClientTimeout(total=timeout_s)}
         self._endpoints = [
-            _Endpoint(AsyncHTTPProvider(url, timeout, exception_retry_configuration=None), urlsplit(url).netloc)
+            _Endpoint(
+                AsyncHTTPProvider(url, timeout, exception_retry_configuration=None), urlsplit(url).netloc
+            )
             for url in urls
         ]
         self._chain_id = chain_id
@@ -102,7 +103,11 @@ class RpcPool:
                     await self._check_chain(endpoint)
                 return await _ask(endpoint, method, params)
             except RpcError as error:
-                if method == "eth_sendRawTransaction" or error.rpc_code == _INVALID_PARAMS or error.is_range_error:
+                if (
+                    method == "eth_sendRawTransaction"
+                    or error.rpc_code == _INVALID_PARAMS
+                    or error.is_range_error
+                ):
                     raise
                 last = error
             except DependencyError as error:
@@ -113,16 +118,20 @@ class RpcPool:
     async def _check_chain(self, endpoint: _Endpoint) -> None:
         found = int(await _ask(endpoint, "eth_chainId", ()), 16)
         if found != self._chain_id:
-            raise DependencyError(WRONG_CHAIN, f"{endpoint.name} serves chain {found}, expected {self._chain_id}")
+            raise DependencyError(
+                WRONG_CHAIN, f"{endpoint.name} serves chain {found}, expected {self._chain_id}"
+            )
         endpoint.chain_checked = True
 
 
 async def _ask(endpoint: _Endpoint, method: str, params: Sequence[object]) -> Any:
     try:
         answer = await endpoint.provider.make_request(RPCEndpoint(method), list(params))
-    except (aiohttp.ClientError, Web3Exception, asyncio.TimeoutError, OSError, ValueError) as error:
+    except (TimeoutError, aiohttp.ClientError, Web3Exception, OSError, ValueError) as error:
         # The text of some of these holds the URL, which may hold a key.
-        raise DependencyError(CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: {type(error).__name__}") from None
+        raise DependencyError(
+            CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: {type(error).__name__}"
+        ) from None
     fault = answer.get("error") if isinstance(answer, dict) else {"message": "answer is no object"}
     if fault is None:
         return answer.get("result")

