@@ -98,7 +98,7 @@ def sp1_proof() -> VerificationData:
     folder = VECTORS / "sp1"
     key = (folder / "fib.vk").read_bytes()
     return VerificationData(
-        ProvingSystem.SP1, (folder / "fib_a.proof").read_bytes(), None, key, None, bytes(20)
+        ProvingSystem.SP1, (folder / "fib_a.compressed.proof").read_bytes(), None, key, None, bytes(20)
     )
 
 

@@ -38,7 +38,7 @@ STEPS: dict[str, list[list[str]]] = {
     ],
     "unit": [[*PURE, "tests/unit"]],
     "parity": [[*PURE, "tests/parity"]],
-    "rust": [["cargo", "test", *CARGO, "--quiet"]],
+    "rust": [["cargo", "test", *CARGO, "--release", "--quiet"]],
     "contracts": [[*APE_LOCAL, "tests/contracts"]],
     "forge": [["forge", "test"]],
     "integration": [[*PURE, "tests/integration"]],
