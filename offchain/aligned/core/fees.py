@@ -31,12 +31,17 @@ def fee_for_aggregator_wei(gas_price_wei: int) -> int:
     return _percent(expected, RESPOND_FEE_LIMIT_PERCENT)
 
 
-def fee_per_proof_wei(proofs: int, gas_price_wei: int) -> int:
-    """Price of one proof in a batch of `proofs` (≥ 1), rounded up so that the batch is covered."""
+def fee_per_proof_wei(proofs: int, gas_price_wei: int, min_answer_fee_wei: int = 0) -> int:
+    """Price of one proof in a batch of `proofs` (≥ 1), rounded up so that the batch is covered.
+
+    Args:
+        min_answer_fee_wei: least answer fee that the service manager takes for a task.
+    """
     if proofs < 1:
         raise ValueError(f"a batch has at least one proof, got {proofs}")
     own = CREATE_TASK_BASE_GAS + EXTRA_GAS_PER_PROOF * proofs
-    total = own * bumped_gas_price_wei(gas_price_wei) + fee_for_aggregator_wei(gas_price_wei)
+    answer = max(fee_for_aggregator_wei(gas_price_wei), min_answer_fee_wei)
+    total = own * bumped_gas_price_wei(gas_price_wei) + answer
     return -(-total // proofs)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
 from aligned.core.errors import MALFORMED_MESSAGE, UNKNOWN_PROVING_SYSTEM, ProtocolError
 
 HASH_BYTES = 32
+# Ids from here to 255 are free for verifiers that others plug in; they are called "External<id>" on the wire.
+FIRST_EXTERNAL_SYSTEM = 64
+_EXTERNAL = "External"
 ADDRESS_BYTES = 20
 
 
@@ -24,7 +28,16 @@ class ProvingSystem(IntEnum):
     @property
     def wire_name(self) -> str:
         """The name that batcher messages and batch files carry."""
-        return _WIRE_NAMES[self]
+        return _WIRE_NAMES.get(self, f"{_EXTERNAL}{int(self)}")
+
+    @classmethod
+    def _missing_(cls, value: object) -> ProvingSystem | None:
+        """Members for plugged-in systems are made when first asked for."""
+        if not isinstance(value, int) or not FIRST_EXTERNAL_SYSTEM <= value <= 255:
+            return None
+        member = int.__new__(cls, value)
+        member._name_, member._value_ = f"EXTERNAL_{value}", value
+        return member
 
     @classmethod
     def from_wire(cls, name: str) -> ProvingSystem:
@@ -34,6 +47,8 @@ class ProvingSystem(IntEnum):
             ProtocolError: unknown_proving_system.
         """
         system = _BY_WIRE_NAME.get(name)
+        if system is None and (external := _EXTERNAL_NAME.match(name)):
+            system = ProvingSystem(int(external[1]))
         if system is None:
             known = ", ".join(_WIRE_NAMES.values())
             raise ProtocolError(UNKNOWN_PROVING_SYSTEM, f"got {name[:64]!r}, known are {known}")
@@ -52,6 +67,7 @@ _WIRE_NAMES = {
 _BY_WIRE_NAME = {name: system for system, name in _WIRE_NAMES.items()} | {
     "GnarkGroth16Bn254": ProvingSystem.GROTH16_BN254
 }
+_EXTERNAL_NAME = re.compile(_EXTERNAL + r"(6[4-9]|[7-9]\d|1\d\d|2[0-4]\d|25[0-5])\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,22 @@
+"""Circom Groth16 over BN254: proof and verification key as snarkjs JSON.
+
+Public inputs are a JSON list of decimal strings, or 32-byte big-endian words.
+"""
+
+from __future__ import annotations
+
+import aligned_native
+
+from aligned.core.types import ProvingSystem, VerificationData
+from aligned.verifiers.native import NativeVerifier
+
+_MAX_PROOF_BYTES = 64 * 1024
+
+
+def _verify(data: VerificationData) -> aligned_native.Verdict:
+    return aligned_native.verify_circom_groth16(data.proof, data.pub_input or b"", data.verification_key or b"")
+
+
+def create() -> NativeVerifier:
+    """The Circom verifier."""
+    return NativeVerifier(ProvingSystem.CIRCOM_GROTH16_BN256, "circom_groth16_bn256", _MAX_PROOF_BYTES, _verify)

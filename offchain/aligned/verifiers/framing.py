@@ -1,0 +1,58 @@
+"""Frames between the pool and its workers: a length, then the fields of a proof or a verdict.
+
+The pool does not trust a worker (a proof may have taken it over), so verdicts are JSON of bounded size, never pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+
+from aligned.core.types import ADDRESS_BYTES, ProvingSystem, VerificationData
+from aligned.verifiers.base import Verdict
+
+LENGTH = struct.Struct("<Q")
+MAX_VERDICT_BYTES = 64 * 1024
+_ABSENT = 2**64 - 1
+_GENERATOR = bytes(ADDRESS_BYTES)
+
+
+def pack_proof(data: VerificationData) -> bytes:
+    """A request with its length in front. The generator's address plays no part in verification."""
+    blobs = (data.proof, data.pub_input, data.verification_key, data.vm_program_code)
+    parts = [bytes([data.proving_system])]
+    for blob in blobs:
+        parts += [LENGTH.pack(_ABSENT)] if blob is None else [LENGTH.pack(len(blob)), blob]
+    return b"".join([LENGTH.pack(sum(map(len, parts))), *parts])
+
+
+def unpack_proof(body: bytes) -> VerificationData:
+    """Inverse of `pack_proof`, without the length."""
+    blobs: list[bytes | None] = []
+    position = 1
+    for _ in range(4):
+        (size,) = LENGTH.unpack_from(body, position)
+        position += LENGTH.size
+        blobs.append(None if size == _ABSENT else body[position : position + size])
+        position += 0 if size == _ABSENT else size
+    proof, *others = blobs
+    return VerificationData(ProvingSystem(body[0]), proof or b"", *others, _GENERATOR)
+
+
+def pack_verdict(verdict: Verdict) -> bytes:
+    """A verdict with its length in front; a reason is cut at 2,000 characters."""
+    fields = [verdict.valid, verdict.code, verdict.reason[:2000], verdict.seconds]
+    body = json.dumps(fields).encode()
+    return LENGTH.pack(len(body)) + body
+
+
+def unpack_verdict(body: bytes) -> Verdict:
+    """Inverse of `pack_verdict`, without the length.
+
+    Raises:
+        ValueError: the worker wrote something else.
+    """
+    match json.loads(body):
+        case [bool(valid), str(code), str(reason), int() | float() as seconds]:
+            return Verdict(valid, code, reason, float(seconds))
+    raise ValueError("not a verdict")

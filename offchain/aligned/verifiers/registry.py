@@ -1,0 +1,44 @@
+"""Which verifier belongs to which proving system."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from aligned.core.errors import UNSUPPORTED_SYSTEM, InvariantError, ProofError
+from aligned.core.types import FIRST_EXTERNAL_SYSTEM, ProvingSystem
+from aligned.verifiers import circom, risc0, sp1
+from aligned.verifiers.base import ENTRY_POINT_GROUP, ProofVerifier
+
+
+@cache
+def _verifiers() -> dict[int, ProofVerifier]:
+    known: dict[int, ProofVerifier] = {v.system: v for v in (sp1.create(), risc0.create(), circom.create())}
+    for entry_point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: e.name):
+        verifier: ProofVerifier = entry_point.load()()
+        if verifier.system < FIRST_EXTERNAL_SYSTEM or verifier.system in known:
+            raise InvariantError(
+                "verifier_id_taken",
+                f"entry point {entry_point.name!r} claims system {int(verifier.system)}; it must be a free id of "
+                f"{FIRST_EXTERNAL_SYSTEM} to 255",
+            )
+        known[verifier.system] = verifier
+    return known
+
+
+def get_verifier(system_id: int) -> ProofVerifier:
+    """The verifier of a system: one of ours, or a factory named in the entry point group `aligned.verifiers`.
+
+    Raises:
+        ProofError: unsupported_system (the gnark systems have an id, but no verifier in this release).
+    """
+    verifier = _verifiers().get(system_id)
+    if verifier is None:
+        names = ", ".join(f"{v.name} ({system})" for system, v in sorted(_verifiers().items()))
+        raise ProofError(UNSUPPORTED_SYSTEM, f"no verifier for proving system {int(system_id)}, there are {names}")
+    return verifier
+
+
+def supported_systems() -> list[int]:
+    """Ids of the systems that can be verified, ascending."""
+    return sorted(_verifiers())

@@ -1,0 +1,22 @@
+"""RISC0 3.0: Composite, Succinct and Groth16 receipts (bincode, with or without the journal).
+
+The image id is in `vm_program_code`, the journal in `pub_input`.
+"""
+
+from __future__ import annotations
+
+import aligned_native
+
+from aligned.core.types import ProvingSystem, VerificationData
+from aligned.verifiers.native import NativeVerifier
+
+_MAX_PROOF_BYTES = 16 * 1024 * 1024
+
+
+def _verify(data: VerificationData) -> aligned_native.Verdict:
+    return aligned_native.verify_risc0(data.proof, data.pub_input, data.vm_program_code or b"")
+
+
+def create() -> NativeVerifier:
+    """The RISC0 verifier."""
+    return NativeVerifier(ProvingSystem.RISC0, "risc0", _MAX_PROOF_BYTES, _verify)

@@ -1,0 +1,1 @@
+"""Message types and bounded decoders. Everything here reads bytes that an attacker may have written."""
