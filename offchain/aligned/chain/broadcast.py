@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -33,6 +34,7 @@ class Broadcaster:
         journal: Journal,
         max_fee_wei: int,
         bump_after_s: float,
+        on_step: Callable[[str], None],
     ) -> None:
         self._db = db
         self._client = client
@@ -41,6 +43,7 @@ class Broadcaster:
         self._journal = journal
         self._cap_wei = max_fee_wei
         self._bump_after_s = bump_after_s
+        self._on_step = on_step
 
     async def open(self, wanted: Request, gas_limit: int) -> tuple[Request, Attempt | None]:
         """Journals a new request with its first form; (the known request, None) if another process was faster."""
@@ -82,6 +85,7 @@ class Broadcaster:
                 for item in waiting
                 if _nonce(item) <= _nonce(request)
             ]
+        self._on_step("raised")
         for form in forms:
             await self.broadcast(form)
 
@@ -179,6 +183,12 @@ class Broadcaster:
     async def _market(self) -> Fees:
         base_fee_wei, tip_wei = await self._client.base_fee(), await self._client.priority_fee()
         return market_fees(base_fee_wei, tip_wei, self._cap_wei)
+
+
+def refuse_unfunded(error: RpcError, account: bytes) -> None:
+    """Raises PaymentError (insufficient_funds) if that is what the node means: waiting does not help then."""
+    if "insufficient funds" in error.text:
+        raise PaymentError(INSUFFICIENT_FUNDS, error.message, account=hex_bytes(account)) from error
 
 
 def _nonce(request: Request) -> int:

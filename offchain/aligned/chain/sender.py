@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 import structlog
 from eth_account.signers.local import LocalAccount
 
-from aligned.chain.broadcast import Broadcaster
+from aligned.chain.broadcast import Broadcaster, refuse_unfunded
 from aligned.chain.client import ChainClient
 from aligned.chain.errors import TX_KEY_REUSED, TX_TIMEOUT, TxReverted
 from aligned.chain.journal import Attempt, Journal, Request
+from aligned.chain.rpc import RpcError
 from aligned.chain.types import ChainReceipt, LogEntry
 from aligned.core.errors import ConflictError, DependencyError
 from aligned.storage.postgres import Database
@@ -74,7 +75,7 @@ class TxSender:
         bump_after_s: how long a form may wait before the fees are raised.
         max_fee_wei: most that is ever offered per gas.
         poll_s: pause between looks at the chain.
-        on_step: called after "simulated", "journaled", "broadcast", "mined", "settled".
+        on_step: called after "simulated", "journaled", "broadcast", "raised", "mined", "settled".
     """
 
     def __init__(
@@ -96,7 +97,9 @@ class TxSender:
         self._poll_s = poll_s
         self._on_step = on_step or (lambda _step: None)
         self._journal = Journal(client.chain_id, bytes.fromhex(account.address[2:]))
-        self._broadcaster = Broadcaster(db, client, account, self._journal, max_fee_wei, bump_after_s)
+        self._broadcaster = Broadcaster(
+            db, client, account, self._journal, max_fee_wei, bump_after_s, self._on_step
+        )
         self.address = bytes.fromhex(account.address[2:])
 
     async def send(
@@ -137,10 +140,9 @@ class TxSender:
             request = await self._journal.load(conn, wanted.key)
         if request is None:
             request = await self._start(wanted, done)
-        if not request.asks_the_same(wanted):
-            raise ConflictError(TX_KEY_REUSED, f"{wanted.key} was used for another call")
-        if request.state == "superseded" and done is not None and not await done():
-            request = await self._restart(request)
+        elif request.state == "superseded" and done is not None and not await done():
+            request = await self._restart(request, wanted)
+        _check_same(request, wanted)
         while not (request.state != "pending" and await self._is_final(request)):
             try:
                 request = await self._advance(request, done)
@@ -156,6 +158,9 @@ class TxSender:
             return await self._give_up(wanted)
         try:
             gas_limit = await self._simulate(wanted)
+        except RpcError as error:
+            refuse_unfunded(error, self.address)
+            raise
         except TxReverted:
             if done is not None and await done():
                 return await self._give_up(wanted)
@@ -168,8 +173,9 @@ class TxSender:
             self._on_step("broadcast")
         return request
 
-    async def _restart(self, request: Request) -> Request:
+    async def _restart(self, request: Request, wanted: Request) -> Request:
         """What made the request needless is gone from the chain."""
+        _check_same(request, wanted)
         gas_limit = await self._simulate(request)
         await self._broadcaster.broadcast(await self._broadcaster.move(replace(request, gas_limit=gas_limit)))
         return await self._reload(request)
@@ -285,6 +291,11 @@ class TxSender:
     async def _reload(self, request: Request) -> Request:
         async with self._db.transaction() as conn:
             return await self._journal.load(conn, request.key) or request
+
+
+def _check_same(request: Request, wanted: Request) -> None:
+    if not request.asks_the_same(wanted):
+        raise ConflictError(TX_KEY_REUSED, f"{wanted.key} was used for another call")
 
 
 def _result(request: Request) -> Receipt:
