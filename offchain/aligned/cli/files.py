@@ -1,0 +1,119 @@
+"""Proof files of the command line."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from aligned.core.types import ProvingSystem, VerificationData
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+SYSTEM_NAMES = [system.wire_name for system in ProvingSystem]
+
+
+def proof_options(function: F) -> F:
+    """Adds --proof and the other files of one proof; the command receives `data: VerificationData`."""
+    option = click.option(
+        "--proof", "proof_file", type=_FILE, required=True, help="The proof as its prover saved it."
+    )
+    return option(proof_parts(function))
+
+
+def proof_parts(function: F) -> F:
+    """As `proof_options`, for a command that takes `proof_file` in its own way."""
+
+    @click.option("--system", type=click.Choice(SYSTEM_NAMES, case_sensitive=False), required=True)
+    @click.option("--public-input", type=_FILE, help="Public values, journal or public inputs.")
+    @click.option("--vk", type=_FILE, help="Verification key (SP1: the 104-byte key or its 32-byte hash).")
+    @click.option("--program", type=_FILE, help="Program identity (RISC0: the 32-byte image id).")
+    @click.option(
+        "--generator", help="20-byte address committed in the leaf [default: the signer, else zero]."
+    )
+    @functools.wraps(function)
+    def with_data(
+        *args: Any,
+        system: str,
+        proof_file: Path,
+        public_input: Path | None,
+        vk: Path | None,
+        program: Path | None,
+        generator: str | None,
+        **options: Any,
+    ) -> Any:
+        account = options.get("account")
+        address = generator or (account.address if account else "0x" + "00" * 20)
+        data = VerificationData(
+            proving_system=ProvingSystem.from_wire(system),
+            proof=proof_file.read_bytes(),
+            pub_input=_content(public_input),
+            verification_key=_content(vk),
+            vm_program_code=_content(program),
+            proof_generator_addr=read_hex(address, 20, "--generator"),
+        )
+        return function(*args, data=data, **options)
+
+    return with_data  # type: ignore[return-value]
+
+
+def _content(file: Path | None) -> bytes | None:
+    return None if file is None else file.read_bytes()
+
+
+def read_hex(text: str, length: int, name: str) -> bytes:
+    """0x text of `length` bytes.
+
+    Raises:
+        click.UsageError: anything else.
+    """
+    try:
+        raw = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raw = b""
+    if len(raw) != length:
+        raise click.UsageError(f"{name}: expected 0x and {2 * length} hex digits, got {text!r}")
+    return raw
+
+
+class Hex(click.ParamType):
+    """A click type: 0x text of a fixed length, as bytes."""
+
+    name = "hex"
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """Parses; fails as wrong usage."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            return read_hex(value, self._length, param.name or "value" if param else "value")
+        except click.UsageError as error:
+            self.fail(error.message, param, ctx)
+
+
+class Ether(click.ParamType):
+    """A click type: an amount as `0.1`, `0.1ether`, `30gwei` or `1000wei`, as wei."""
+
+    name = "amount"
+    _UNITS = (("ether", 18), ("gwei", 9), ("wei", 0))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parses exactly (no floats); fails as wrong usage."""
+        if isinstance(value, int):
+            return value
+        text = value.strip().lower()
+        number, decimals = text, 18
+        for unit, digits in self._UNITS:
+            if text.endswith(unit):
+                number, decimals = text.removesuffix(unit).strip(), digits
+                break
+        whole, _, fraction = number.partition(".")
+        if not (whole.isdecimal() and (fraction == "" or fraction.isdecimal())) or len(fraction) > decimals:
+            self.fail(f"{value!r} is no amount; write 0.1ether, 30gwei or 1000wei", param, ctx)
+        return int(whole + fraction.ljust(decimals, "0"))

@@ -1,0 +1,133 @@
+"""Options that many commands share: where the deployment is, and who signs."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from eth_account.signers.local import LocalAccount
+
+from aligned.chain.keys import load_ecdsa
+from aligned.sdk.accounts import devnet_account
+from aligned.sdk.network import DEVNET, DEVNET_CHAIN_ID, NetworkConfig
+
+F = TypeVar("F", bound=Callable[..., Any])
+PASSWORD_ENV = "ALIGNED_KEYSTORE_PASSWORD"  # noqa: S105 the name of a variable, not a password
+
+
+def network_options(function: F) -> F:
+    """Adds --network, --rpc-url, --batcher-url; the command receives `network: NetworkConfig`."""
+
+    @click.option(
+        "--network",
+        "network_name",
+        envvar="ALIGNED_NETWORK",
+        default="devnet",
+        show_default=True,
+        help="'devnet', or a deployment file such as deployments/1.json.",
+    )
+    @click.option("--rpc-url", envvar="ALIGNED_RPC_URL", help="Ethereum endpoint [default: the network's].")
+    @click.option("--batcher-url", envvar="ALIGNED_BATCHER_URL", help="ws:// or wss:// URL of the batcher.")
+    @functools.wraps(function)
+    def with_network(
+        *args: Any, network_name: str, rpc_url: str | None, batcher_url: str | None, **options: Any
+    ) -> Any:
+        return function(*args, network=read_network(network_name, rpc_url, batcher_url), **options)
+
+    return with_network  # type: ignore[return-value]
+
+
+def read_network(name: str, rpc_url: str | None, batcher_url: str | None) -> NetworkConfig:
+    """The deployment called `name` through the given endpoints.
+
+    Raises:
+        click.UsageError: a file that is not there, or endpoints missing for a deployment file.
+    """
+    if name == "devnet":
+        return DEVNET.at(rpc_url, batcher_url)
+    file = Path(name)
+    if not file.is_file():
+        raise click.UsageError(f"--network {name!r}: neither 'devnet' nor a deployment file")
+    if rpc_url is None:
+        raise click.UsageError("a deployment file says nothing about endpoints: give --rpc-url as well")
+    return NetworkConfig.from_deployment(file, rpc_url, batcher_url or DEVNET.batcher_url)
+
+
+def signer_options(function: F) -> F:
+    """Adds --keystore, --password-file, --devnet-account; the command receives `account: LocalAccount`."""
+
+    @click.option(
+        "--keystore",
+        envvar="ALIGNED_KEYSTORE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Encrypted Ethereum keystore (JSON) that signs and pays.",
+    )
+    @click.option(
+        "--password-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help=f"File with its password; otherwise ${PASSWORD_ENV} is read.",
+    )
+    @click.option(
+        "--devnet-account",
+        type=click.IntRange(0, 99),
+        help=f"Account number of the devnet's well-known mnemonic; chain id {DEVNET_CHAIN_ID} only.",
+    )
+    @functools.wraps(function)
+    def with_signer(
+        *args: Any,
+        keystore: Path | None,
+        password_file: Path | None,
+        devnet_account: int | None,
+        **options: Any,
+    ) -> Any:
+        network = options["network"]
+        account = read_signer(network.chain_id, keystore, password_file, devnet_account)
+        return function(*args, account=account, **options)
+
+    return with_signer  # type: ignore[return-value]
+
+
+def read_signer(
+    chain_id: int, keystore: Path | None, password_file: Path | None, number: int | None
+) -> LocalAccount:
+    """The account that exactly one of keystore and devnet number names.
+
+    Raises:
+        click.UsageError: none or both, no password, or a devnet account off the devnet.
+    """
+    if (keystore is None) == (number is None):
+        raise click.UsageError("who signs? give --keystore FILE, or --devnet-account N on the devnet")
+    if number is not None:
+        if chain_id != DEVNET_CHAIN_ID:
+            raise click.UsageError(f"--devnet-account: its key is public, and this is chain {chain_id}")
+        return devnet_account(number)
+    assert keystore is not None
+    return load_ecdsa(keystore, read_password(password_file))
+
+
+def read_password(password_file: Path | None) -> str:
+    """From the file, else from the environment.
+
+    Raises:
+        click.UsageError: neither is there.
+    """
+    if password_file is not None:
+        return password_file.read_text().rstrip("\r\n")
+    password = os.environ.get(PASSWORD_ENV)
+    if password is None:
+        raise click.UsageError(f"no password: give --password-file or set {PASSWORD_ENV}")
+    return password
+
+
+def config_option(function: F) -> F:
+    """Adds --config; the command receives `config: Path | None`."""
+    return click.option(
+        "--config",
+        envvar="ALIGNED_CONFIG",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Settings file (TOML); see aligned.example.toml. The environment wins: ALIGNED__SECTION__FIELD.",
+    )(function)

@@ -1,0 +1,195 @@
+"""submit, wait, status, verify-onchain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from eth_account.signers.local import LocalAccount
+from rich.table import Table
+
+from aligned.cli.files import Ether, Hex, proof_options
+from aligned.cli.options import network_options, signer_options
+from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, console
+from aligned.core.commitment import commit
+from aligned.core.errors import AlignedError
+from aligned.core.types import VerificationData
+from aligned.sdk.client import AlignedClient, Until
+from aligned.sdk.models import Inclusion, ProofVerificationData, Receipt, Submission, SubmitResult
+from aligned.sdk.network import NetworkConfig
+
+_UNTIL = click.Choice(["posted", "verified"])
+
+
+@click.command()
+@click.option("--repetitions", type=click.IntRange(1, 10_000), default=1, show_default=True)
+@click.option("--max-fee", type=Ether(), help="Most that one proof may cost [default: the quote].")
+@click.option("--nonce", type=click.IntRange(0), help="Nonce of the first proof; replaces a queued one.")
+@click.option("--wait", "until", type=_UNTIL, help="Wait until the proof is posted, or verified on chain.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=600.0, show_default=True)
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the first proof's data here."
+)
+@command
+@network_options
+@signer_options
+@proof_options
+async def submit(
+    network: NetworkConfig,
+    account: LocalAccount,
+    data: VerificationData,
+    repetitions: int,
+    max_fee: int | None,
+    nonce: int | None,
+    until: Until | None,
+    timeout_s: float,
+    output: Path | None,
+) -> Result:
+    """Submit a proof to the batcher.
+
+    With --wait the answer is what `verifyBatchInclusion` takes on chain. Without it, keep the leaf: `aligned wait`
+    finds the proof again.
+
+    \b
+    Examples:
+      aligned submit --system SP1 --proof fib.proof --vk fib.vk --devnet-account 5
+      aligned submit --system Risc0 --proof fib.proof --program fib.id --public-input fib.pub \\
+          --wait verified --json --keystore key.json --password-file key.pass > verified.json
+    """
+    async with AlignedClient(network, account) as client:
+        results = await client.submit(
+            [data] * repetitions, max_fee_wei=max_fee, nonce=nonce, timeout_s=timeout_s
+        )
+        rows: list[dict[str, object]] = []
+        inclusions: list[Inclusion] = []
+        for result in results:
+            inclusion = await _follow(client, result, until, timeout_s)
+            rows.append(_row(result, inclusion))
+            inclusions += [inclusion] if isinstance(inclusion, Inclusion) else []
+    if output is not None and inclusions:
+        output.write_text(inclusions[0].verification_data().to_json() + "\n")
+    is_good = all("error" not in row for row in rows)
+    return Result({"ok": is_good, "proofs": rows}, _table(rows), EXIT_OK if is_good else EXIT_FAILED)
+
+
+async def _follow(
+    client: AlignedClient, result: SubmitResult, until: Until | None, timeout_s: float
+) -> Inclusion | AlignedError | None:
+    if result.receipt is None:
+        return result.error
+    if until is None:
+        return None
+    try:
+        with console.status(f"waiting until 0x{result.receipt.leaf.hex()[:8]}… is {until}"):
+            return await client.wait(result.receipt, until=until, timeout_s=timeout_s)
+    except AlignedError as error:
+        return error
+
+
+def _row(result: SubmitResult, inclusion: Inclusion | AlignedError | None) -> dict[str, object]:
+    row: dict[str, object] = {"index": result.index}
+    row |= {"leaf": "0x" + commit(result.data).leaf.hex()}
+    if isinstance(result.receipt, Receipt):
+        row["receipt"] = result.receipt.to_dict()
+    if isinstance(inclusion, Inclusion):
+        row["state"] = str(inclusion.state)
+        row["verification_data"] = inclusion.verification_data().to_dict()
+    if isinstance(inclusion, AlignedError):
+        row["error"] = {"code": inclusion.code, "message": inclusion.message, "context": inclusion.context}
+    return row
+
+
+def _table(rows: list[dict[str, object]]) -> Table:
+    table = Table("#", "leaf", "result")
+    for row in rows:
+        error = row.get("error")
+        outcome = row.get("state", "accepted")
+        if isinstance(error, dict):
+            outcome = f"[red]{error['code']}[/]: {error['message']}"
+        table.add_row(str(row["index"]), str(row["leaf"]), str(outcome))
+    return table
+
+
+@click.command()
+@click.argument("leaf", type=Hex(32))
+@click.option("--until", type=_UNTIL, default="verified", show_default=True)
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=600.0, show_default=True)
+@command
+@network_options
+async def wait(network: NetworkConfig, leaf: bytes, until: Until, timeout_s: float) -> Result:
+    """Wait until the proof with this LEAF is in a posted batch, or until that batch is verified on chain.
+
+    \b
+    Example:
+      aligned wait 0x5b…e1 --until verified --timeout 120
+    """
+    async with AlignedClient(network) as client:
+        inclusion = await client.wait(leaf, until=until, timeout_s=timeout_s)
+    proof = inclusion.proof
+    return Result(
+        {
+            "leaf": "0x" + leaf.hex(),
+            "state": str(inclusion.state),
+            "batch_root": "0x" + proof.batch_root.hex(),
+            "index": proof.index,
+            "merkle_path": "0x" + proof.path.hex(),
+            "sender_address": "0x" + inclusion.sender_address.hex(),
+            "tx_hash": None if inclusion.tx_hash is None else "0x" + inclusion.tx_hash.hex(),
+        }
+    )
+
+
+@click.command()
+@click.argument("leaf", type=Hex(32))
+@command
+@network_options
+async def status(network: NetworkConfig, leaf: bytes) -> Result:
+    """Show what the batcher knows about a LEAF: place in the queue, batch, or why it was refused.
+
+    \b
+    Example:
+      aligned status 0x5b…e1 --json
+    """
+    async with AlignedClient(network) as client:
+        rows = [_submission(row) for row in await client.status(leaf)]
+    table = Table("sender", "nonce", "state", "position", "batch", "reason")
+    for row in rows:
+        cells = (row[name] for name in ("sender", "nonce", "state", "position", "batch_root", "reason"))
+        table.add_row(*("" if cell is None else str(cell) for cell in cells))
+    data = {"leaf": "0x" + leaf.hex(), "submissions": rows}
+    return Result(data, table, EXIT_OK if rows else EXIT_FAILED)
+
+
+def _submission(row: Submission) -> dict[str, object]:
+    return {
+        "sender": "0x" + row.sender.hex(),
+        "nonce": row.nonce,
+        "state": str(row.state),
+        "position": row.position,
+        "batch_root": None if row.inclusion is None else "0x" + row.inclusion.batch_root.hex(),
+        "index": None if row.inclusion is None else row.inclusion.index,
+        "tx_hash": None if row.tx_hash is None else "0x" + row.tx_hash.hex(),
+        "reason": row.reason,
+    }
+
+
+@click.command(name="verify-onchain")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@command
+@network_options
+async def verify_onchain(network: NetworkConfig, file: Path) -> Result:
+    """Ask the contract whether the proof in FILE (written by `submit --output`) is verified. Exit code 1 if not.
+
+    \b
+    Example:
+      aligned submit … --wait verified --output fib.json && aligned verify-onchain fib.json
+    """
+    data = ProofVerificationData.from_json(file.read_text())
+    async with AlignedClient(network) as client:
+        is_verified = await client.verify_onchain(data)
+    answer = {
+        "verified": is_verified,
+        "leaf": "0x" + data.leaf.hex(),
+        "batch_root": "0x" + data.batch_root.hex(),
+    }
+    return Result(answer, exit_code=EXIT_OK if is_verified else EXIT_FAILED)

@@ -1,0 +1,237 @@
+"""The whole fast mode on one machine: chain, contracts, database, store, and every role as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aligned.chain.client import ChainClient
+from aligned.chain.deployment import Deployment
+from aligned.core.errors import InvariantError
+from aligned.devnet import layout
+from aligned.devnet.anvil import CHAIN_ID, Anvil, Cheats
+from aligned.devnet.keys import AGGREGATOR, BATCHER, DEPLOYER, KeyFolder, RoleKeys
+from aligned.devnet.layout import Layout, Shared
+from aligned.devnet.process import ManagedProcess, free_port
+from aligned.devnet.setup import deploy_contracts, register_operators
+from aligned.sdk.accounts import devnet_account
+from aligned.sdk.network import NetworkConfig
+from aligned.storage.embedded import EmbeddedPostgres
+from aligned.storage.serve import FolderServer
+
+_READY_TIMEOUT_S = 60.0
+_ACCOUNT_BALANCE_WEI = 1_000 * 10**18
+_USERS = range(3, 10)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """What kind of devnet.
+
+    Attributes:
+        home: folder for everything of this run; emptied at start.
+        operators: how many are registered.
+        switched_off: which of them do not run, by index.
+        rpc_url: a development node that runs already; None starts an anvil.
+        chain_id: of that node.
+        rpc_port, batcher_port: 0 takes free ones.
+        durable: keep the database safe against power loss (slower).
+    """
+
+    home: Path
+    operators: int = 4
+    switched_off: frozenset[int] = frozenset()
+    rpc_url: str | None = None
+    chain_id: int = CHAIN_ID
+    rpc_port: int = 0
+    batcher_port: int = 0
+    block_time_s: int = 1
+    durable: bool = False
+
+
+@dataclass(slots=True)
+class Role:
+    """A role's process and where it says that it is ready."""
+
+    process: ManagedProcess
+    port: int
+
+    @property
+    def url(self) -> str:
+        """HTTP base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Starts it and waits until it is ready."""
+        self.process.start()
+        await self.process.wait_ready(f"{self.url}/readyz", _READY_TIMEOUT_S)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What `stop` has to end, in the order in which it was started."""
+
+    anvil: Anvil | None = None
+    postgres: EmbeddedPostgres | None = None
+    store: FolderServer | None = None
+    roles: dict[str, Role] = field(default_factory=dict)
+    chain: ChainClient | None = None
+
+
+class Cluster:
+    """A running devnet. Use it as an async context manager: whatever happens, all its processes end.
+
+    Args:
+        progress: called with one line per step.
+    """
+
+    network: NetworkConfig
+    deployment: Deployment
+
+    def __init__(self, config: ClusterConfig, progress: Progress | None = None) -> None:
+        self.config = config
+        self.layout = Layout(config.home.absolute())
+        self._say = progress or (lambda _line: None)
+        self._parts = _Parts()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Brings everything up; ready for users when it returns.
+
+        Raises:
+            DependencyError: a part did not become ready; its last log lines are in the message.
+        """
+        shutil.rmtree(self.layout.home, ignore_errors=True)
+        self.layout.home.mkdir(parents=True)
+        rpc_url = await self._start_chain()
+        self._parts.chain = ChainClient([rpc_url], self.config.chain_id)
+        keys = KeyFolder(self.layout.home / "keys")
+        operators = [keys.operator(index) for index in range(self.config.operators)]
+        await self._prepare_chain(operators)
+        shared = await self._start_services(rpc_url)
+        await self._start_roles(shared, keys, operators)
+
+    async def stop(self) -> None:
+        """Ends all processes, roles first."""
+        parts = self._parts
+        for role in reversed(parts.roles.values()):
+            await asyncio.to_thread(role.process.stop)
+        if parts.chain is not None:
+            await parts.chain.close()
+        if parts.store is not None:
+            parts.store.stop()
+        if parts.postgres is not None:
+            await asyncio.to_thread(parts.postgres.stop)
+        if parts.anvil is not None:
+            parts.anvil.process.stop()
+        self._parts = _Parts()
+
+    @property
+    def chain(self) -> ChainClient:
+        """Client of the devnet's chain."""
+        if self._parts.chain is None:
+            raise InvariantError("cluster_not_started", "start the cluster first")
+        return self._parts.chain
+
+    @property
+    def cheats(self) -> Cheats:
+        """What only a development chain can do."""
+        return Cheats(self.chain)
+
+    def role(self, name: str) -> Role:
+        """Role "batcher", "aggregator" or "operator-0", also one that is switched off."""
+        return self._parts.roles[name]
+
+    @property
+    def pids(self) -> dict[str, int | None]:
+        """Process ids of the roles, None for those that do not run."""
+        return {name: role.process.pid for name, role in self._parts.roles.items()}
+
+    async def _start_chain(self) -> str:
+        if self.config.rpc_url is not None:
+            return self.config.rpc_url
+        self._say("starting anvil")
+        # Blocks on demand while the contracts are deployed; blocks by the clock come afterwards.
+        anvil = Anvil(self.layout.log("anvil"), port=self.config.rpc_port, chain_id=self.config.chain_id)
+        self._parts.anvil = anvil
+        await anvil.start()
+        return anvil.url
+
+    async def _prepare_chain(self, operators: list[RoleKeys]) -> None:
+        numbers = (DEPLOYER, BATCHER, AGGREGATOR, *_USERS)
+        addresses = [bytes.fromhex(devnet_account(number).address[2:]) for number in numbers]
+        for address in [*addresses, *(keys.address for keys in operators)]:
+            await self.cheats.set_balance(address, _ACCOUNT_BALANCE_WEI)
+        self._say("deploying contracts")
+        self.deployment = await deploy_contracts(self.chain, self._rpc_url)
+        self.deployment.save(self.layout.deployment_file)
+        self._say(f"registering {len(operators)} operators")
+        await register_operators(self.chain, self.deployment, operators)
+        await self.cheats.mine_every(self.config.block_time_s)
+
+    @property
+    def _rpc_url(self) -> str:
+        return self.config.rpc_url or (self._parts.anvil.url if self._parts.anvil else "")
+
+    async def _start_services(self, rpc_url: str) -> Shared:
+        self._say("starting PostgreSQL and the object store")
+        self._parts.postgres = EmbeddedPostgres(self.layout.home / "postgres", durable=self.config.durable)
+        await asyncio.to_thread(self._parts.postgres.start)
+        self.layout.store.mkdir()
+        self._parts.store = FolderServer(self.layout.store)
+        self._parts.store.start()
+        return Shared(rpc_url, self.config.chain_id, self.layout, self._parts.store.base_url)
+
+    async def _start_roles(self, shared: Shared, keys: KeyFolder, operators: list[RoleKeys]) -> None:
+        self._say("starting batcher, operators and aggregator")
+        batcher, aggregator = self.config.batcher_port or free_port(), free_port()
+        self._add(
+            "batcher",
+            ("batcher", "run"),
+            batcher,
+            layout.batcher_sections(shared, keys.ecdsa("batcher", BATCHER), batcher),
+        )
+        own = layout.aggregator_sections(shared, keys.ecdsa("aggregator", AGGREGATOR), aggregator)
+        self._add("aggregator", ("aggregator", "run"), aggregator, own)
+        url = self.role("aggregator").url
+        for index, operator in enumerate(operators):
+            port = free_port()
+            own = layout.operator_sections(shared, operator, port, url)
+            self._add(f"operator-{index}", ("operator", "run"), port, own)
+        off = {f"operator-{index}" for index in self.config.switched_off}
+        await asyncio.gather(*(role.start() for name, role in self._parts.roles.items() if name not in off))
+        self.network = NetworkConfig(
+            chain_id=self.config.chain_id,
+            rpc_urls=(shared.rpc_url,),
+            batcher_url=f"ws://127.0.0.1:{batcher}",
+            service_manager=self.deployment.service_manager,
+            payment_service=self.deployment.payment_service,
+        )
+
+    def _add(self, name: str, arguments: tuple[str, ...], port: int, sections: layout.Sections) -> None:
+        path = self.layout.settings(name)
+        layout.write_settings(path, sections)
+        assert self._parts.postgres is not None
+        argv = [sys.executable, "-m", "aligned.cli.main", *arguments, "--config", str(path)]
+        env = {"ALIGNED__DATABASE__URL": self._parts.postgres.url(name.replace("-", "_"))}
+        self._parts.roles[name] = Role(ManagedProcess(name, argv, self.layout.log(name), env), port)

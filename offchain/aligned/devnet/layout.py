@@ -1,0 +1,105 @@
+"""Files, ports and settings of one devnet: what each role is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aligned.devnet.keys import RoleKeys
+
+# The package is used from a checkout: contracts are compiled there and the deployment parameters are kept there.
+PROJECT: Final = Path(__file__).resolve().parents[3]
+ARTIFACTS: Final = PROJECT / ".build" / "__local__.json"
+PARAMS: Final = PROJECT / "deployments" / "params"
+
+Sections = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Folders of a devnet below `home`."""
+
+    home: Path
+
+    @property
+    def deployment_file(self) -> Path:
+        """Addresses of the contracts."""
+        return self.home / "deployment.json"
+
+    @property
+    def store(self) -> Path:
+        """Batch files."""
+        return self.home / "store"
+
+    def log(self, name: str) -> Path:
+        """Log of a process."""
+        return self.home / "logs" / f"{name}.log"
+
+    def settings(self, name: str) -> Path:
+        """Settings of a role."""
+        return self.home / "settings" / f"{name}.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all roles of a devnet have in common."""
+
+    rpc_url: str
+    chain_id: int
+    layout: Layout
+    store_url: str
+
+    def sections(self) -> dict[str, Mapping[str, object]]:
+        """Sections of every role's settings."""
+        return {
+            "chain": {
+                "rpc_urls": [self.rpc_url],
+                "chain_id": self.chain_id,
+                "deployment_file": str(self.layout.deployment_file),
+                "poll_s": 0.3,
+                "bump_after_s": 10,
+            },
+            "store": {"url": str(self.layout.store), "public_base_url": self.store_url},
+        }
+
+
+def batcher_sections(shared: Shared, keys: RoleKeys, port: int) -> Sections:
+    """Settings of the batcher; a batch may close in every block."""
+    own = {"port": port, "batch_interval_blocks": 1, "verifier_workers": 1, "receipt_deadline_s": 600}
+    return shared.sections() | {"batcher": own | _key_fields(keys)}
+
+
+def aggregator_sections(shared: Shared, keys: RoleKeys, port: int) -> Sections:
+    """Settings of the aggregator."""
+    return shared.sections() | {"aggregator": {"port": port, "late_signer_wait_s": 0.5} | _key_fields(keys)}
+
+
+def operator_sections(shared: Shared, keys: RoleKeys, port: int, aggregator_url: str) -> Sections:
+    """Settings of an operator; the devnet's store is on a private address."""
+    own = {
+        "port": port,
+        "aggregator_urls": [aggregator_url],
+        "allow_private_hosts": True,
+        "verifier_workers": 1,
+        "bls_keystore_file": str(keys.bls_keystore_file),
+        "bls_password_file": str(keys.password_file),
+    }
+    return shared.sections() | {"operator": own | _key_fields(keys)}
+
+
+def _key_fields(keys: RoleKeys) -> dict[str, object]:
+    return {"keystore_file": str(keys.keystore_file), "password_file": str(keys.password_file)}
+
+
+def write_settings(path: Path, sections: Sections) -> None:
+    """Writes TOML; the values are texts, numbers, booleans and lists of texts, whose JSON form TOML shares."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines: list[str] = []
+    for name, fields in sections.items():
+        lines.append(f"[{name}]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+        lines.append("")
+    path.write_text("\n".join(lines))

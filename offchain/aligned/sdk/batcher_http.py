@@ -1,0 +1,136 @@
+"""The batcher's HTTP face: status by leaf, next nonce, quote. Answers are not trusted: sizes and types are checked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+from aligned.core.errors import MALFORMED_MESSAGE, AlignedError, DependencyError, ProtocolError
+from aligned.core.types import ADDRESS_BYTES, HASH_BYTES, InclusionProof
+from aligned.sdk.models import State, Submission
+
+BATCHER_UNAVAILABLE = "batcher_unavailable"
+MAX_ANSWER_BYTES = 1 << 20
+_TIMEOUT_S = 15.0
+
+
+class BatcherHttp:
+    """Reads from one batcher.
+
+    Args:
+        base_url: without a trailing slash.
+        transport: for tests.
+    """
+
+    def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_S, transport=transport)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def submissions(self, leaf: bytes) -> list[Submission]:
+        """All that the batcher knows about a leaf; empty for an unknown one."""
+        answer = await self._get(f"/v1/proofs/0x{leaf.hex()}")
+        if answer is None:
+            return []
+        try:
+            return [_submission(row) for row in answer["submissions"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(MALFORMED_MESSAGE, f"batcher's answer about a leaf: {error!r}") from error
+
+    async def next_nonce(self, address: bytes) -> int:
+        """The nonce that the next proof of `address` must carry, queued ones counted."""
+        return _integer(await self._get(f"/v1/nonce/0x{address.hex()}"), "nonce")
+
+    async def quote(self) -> dict[str, Any]:
+        """Fees at the present gas price, as the batcher states them."""
+        answer = await self._get("/v1/quote")
+        if answer is None:
+            raise DependencyError(BATCHER_UNAVAILABLE, "this batcher gives no quotes")
+        return answer
+
+    async def _get(self, path: str) -> dict[str, Any] | None:
+        try:
+            async with self._http.stream("GET", path) as response:
+                body = await _read_bounded(response)
+        except httpx.HTTPError as error:
+            raise DependencyError(BATCHER_UNAVAILABLE, f"GET {path}: {type(error).__name__}") from error
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        answer = _object(body, response.headers, path)
+        if response.status_code != httpx.codes.OK:
+            raise _problem(response.status_code, answer)
+        return answer
+
+
+async def _read_bounded(response: httpx.Response) -> bytes:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ProtocolError(
+                MALFORMED_MESSAGE, f"batcher's answer is longer than {MAX_ANSWER_BYTES} bytes"
+            )
+    return body
+
+
+def _object(body: bytes, headers: httpx.Headers, path: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError as error:
+        kind = headers.get("content-type", "no content type")
+        raise DependencyError(BATCHER_UNAVAILABLE, f"GET {path}: answer is not JSON ({kind})") from error
+    if not isinstance(answer, dict):
+        raise ProtocolError(MALFORMED_MESSAGE, f"GET {path}: answer is no object")
+    return answer
+
+
+def _problem(status: int, answer: dict[str, Any]) -> AlignedError:
+    code = str(answer.get("code", BATCHER_UNAVAILABLE))
+    text = str(answer.get("detail") or answer.get("title") or f"HTTP {status}")
+    kind = DependencyError if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == 429 else ProtocolError
+    return kind(code, text)
+
+
+def _submission(row: dict[str, Any]) -> Submission:
+    root, path = _bytes(row.get("batch_root"), HASH_BYTES), _bytes(row.get("path"))
+    inclusion = None
+    if root is not None and path is not None:
+        inclusion = InclusionProof(root, path, _integer(row, "index"))
+    sender = _bytes(row["sender"], ADDRESS_BYTES)
+    if sender is None:
+        raise ValueError("sender is null")
+    return Submission(
+        sender=sender,
+        nonce=_integer(row, "nonce"),
+        state=State(row["state"]),
+        position=row.get("position"),
+        inclusion=inclusion,
+        sender_address=_bytes(row.get("sender_address"), ADDRESS_BYTES),
+        tx_hash=_bytes(row.get("tx_hash"), HASH_BYTES),
+        task_block=row.get("task_block"),
+        reason=row.get("reason"),
+    )
+
+
+def _bytes(value: object, length: int | None = None) -> bytes | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.startswith("0x"):
+        raise ValueError(f"expected 0x text, got {value!r:.80}")
+    raw = bytes.fromhex(value[2:])
+    if length is not None and len(raw) != length:
+        raise ValueError(f"expected {length} bytes, got {len(raw)}")
+    return raw
+
+
+def _integer(answer: dict[str, Any] | None, name: str) -> int:
+    value = (answer or {}).get(name)
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ProtocolError(MALFORMED_MESSAGE, f"batcher's answer: {name} is {value!r:.80}")
+    return value

@@ -1,0 +1,70 @@
+"""Where a deployment is: chain, contracts and batcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from aligned.chain.deployment import Deployment, address_bytes
+
+DEVNET_CHAIN_ID: Final = 31_337
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """One deployment as a user sees it.
+
+    Attributes:
+        rpc_urls: Ethereum endpoints, tried in order.
+        batcher_url: ws:// or wss:// URL; its HTTP face is on the same host and port.
+        service_manager, payment_service: 0x addresses.
+        batcher_address: whose signature receipts must carry; None takes the payment service's batcher in office.
+    """
+
+    chain_id: int
+    rpc_urls: tuple[str, ...]
+    batcher_url: str
+    service_manager: str
+    payment_service: str
+    batcher_address: str | None = None
+
+    @property
+    def batcher_http_url(self) -> str:
+        """The batcher's HTTP face, without a trailing slash."""
+        parts = urlsplit(self.batcher_url)
+        scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+        return urlunsplit((scheme, parts.netloc, "", "", ""))
+
+    @property
+    def payment_service_bytes(self) -> bytes:
+        """20 bytes."""
+        return address_bytes(self.payment_service)
+
+    @classmethod
+    def from_deployment(cls, file: Path, rpc_url: str, batcher_url: str) -> NetworkConfig:
+        """Addresses from deployments/<chain id>.json."""
+        deployment = Deployment.load(file)
+        return cls(
+            chain_id=deployment.chain_id,
+            rpc_urls=(rpc_url,),
+            batcher_url=batcher_url,
+            service_manager=deployment.service_manager,
+            payment_service=deployment.payment_service,
+        )
+
+    def at(self, rpc_url: str | None = None, batcher_url: str | None = None) -> NetworkConfig:
+        """The same contracts through other endpoints."""
+        urls = (rpc_url,) if rpc_url else self.rpc_urls
+        return replace(self, rpc_urls=urls, batcher_url=batcher_url or self.batcher_url)
+
+
+# What clients of the reference have built in for their devnet; `ape run devnet` puts the contracts there.
+DEVNET: Final = NetworkConfig(
+    chain_id=DEVNET_CHAIN_ID,
+    rpc_urls=("http://127.0.0.1:8545",),
+    batcher_url="ws://127.0.0.1:8080",
+    service_manager="0x1613beB3B2C4f22Ee086B2b38C1476A3cE7f78E8",
+    payment_service="0x7969c5eD335650692Bc04293B07F5BF2e7A673C0",
+)

@@ -1,0 +1,197 @@
+"""A burst of proofs through one batcher: nonces kept in order, one result per proof whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+from eth_account.signers.local import LocalAccount
+
+from aligned.core.commitment import commit
+from aligned.core.errors import (
+    NONCE_TOO_HIGH,
+    NONCE_USED,
+    PROOF_TOO_LARGE,
+    TIMEOUT,
+    AlignedError,
+    ConflictError,
+    DependencyError,
+    ProtocolError,
+)
+from aligned.core.types import VerificationData
+from aligned.sdk.batcher_http import BatcherHttp
+from aligned.sdk.funds import Funds
+from aligned.sdk.models import Receipt, SubmitResult
+from aligned.sdk.network import NetworkConfig
+from aligned.sdk.session import CONNECTION_LOST, BatcherSession
+
+RECEIPT_LOST = "receipt_lost"
+# Proofs on their way at a time: enough to keep the batcher's verifiers busy, few enough to resend after a refusal.
+_WINDOW = 8
+_MAX_RETRIES = 4
+_FIRST_RETRY_S = 0.5
+
+
+class Submitter:
+    """Submits for one signer; calls of the same client wait for each other, so that their nonces do not clash."""
+
+    def __init__(self, network: NetworkConfig, signer: LocalAccount, http: BatcherHttp, funds: Funds) -> None:
+        self._network = network
+        self._signer = signer
+        self._address = bytes.fromhex(signer.address[2:])
+        self._http = http
+        self._funds = funds
+        self._lock = asyncio.Lock()
+        self._batcher: bytes | None = None
+
+    async def submit(
+        self, proofs: Sequence[VerificationData], max_fee_wei: int, nonce: int | None, timeout_s: float
+    ) -> list[SubmitResult]:
+        """One result per proof, in order; what is unanswered after `timeout_s` has error `timeout`.
+
+        Raises:
+            DependencyError: no connection or nonce to be had: nothing was submitted.
+        """
+        async with self._lock:
+            burst = _Burst(self, proofs, max_fee_wei, nonce)
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await burst.run()
+            except TimeoutError:
+                text = f"no answer in {timeout_s:.0f} s; look the leaf up before resending"
+                burst.fail_rest(DependencyError(TIMEOUT, text))
+            finally:
+                await burst.close()
+        return burst.results()
+
+    async def open_session(self) -> BatcherSession:
+        """A connection whose receipts are held against the batcher in office."""
+        if self._batcher is None:
+            named = self._network.batcher_address
+            self._batcher = bytes.fromhex(named[2:]) if named else await self._funds.batcher()
+        return await BatcherSession.open(self._network, self._signer, self._batcher)
+
+    async def next_nonce(self) -> int:
+        """By the batcher's count, queued proofs included."""
+        return await self._http.next_nonce(self._address)
+
+    async def has_taken(self, leaf: bytes, nonce: int) -> bool:
+        """Whether the batcher has accepted this very submission."""
+        rows = await self._http.submissions(leaf)
+        return any(
+            (row.sender, row.nonce) == (self._address, nonce) and not row.state.is_lost for row in rows
+        )
+
+
+class _Burst:
+    """State of one `submit` call: the connection, the next nonce, and what is answered so far."""
+
+    def __init__(
+        self,
+        submitter: Submitter,
+        proofs: Sequence[VerificationData],
+        max_fee_wei: int,
+        first_nonce: int | None,
+    ) -> None:
+        self._submitter = submitter
+        self._proofs = proofs
+        self._max_fee_wei = max_fee_wei
+        self._is_fixed = first_nonce is not None
+        self._nonce = first_nonce or 0
+        self._session: BatcherSession | None = None
+        self._results: dict[int, SubmitResult] = {}
+        self._retries = 0
+        self._was_interrupted = False
+
+    async def run(self) -> None:
+        """Submits window by window until every proof has a result."""
+        self._session = await self._submitter.open_session()
+        if not self._is_fixed:
+            self._nonce = await self._submitter.next_nonce()
+        try:
+            while window := self._next_window(self._session.max_proof_bytes):
+                proofs = [self._proofs[index] for index in window]
+                await self._take(window, await self._session.submit(proofs, self._nonce, self._max_fee_wei))
+        except AlignedError as error:
+            self.fail_rest(error)
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    def results(self) -> list[SubmitResult]:
+        """In the order of the proofs."""
+        return [self._results[index] for index in range(len(self._proofs))]
+
+    def fail_rest(self, error: AlignedError) -> None:
+        """Gives every proof that has no result yet this error."""
+        for index in range(len(self._proofs)):
+            if index not in self._results:
+                self._fail(index, error)
+
+    def _fail(self, index: int, error: AlignedError) -> None:
+        self._results[index] = SubmitResult(index, self._proofs[index], error=error)
+
+    def _next_window(self, max_proof_bytes: int) -> list[int]:
+        window: list[int] = []
+        for index, data in enumerate(self._proofs):
+            if index in self._results or len(window) == _WINDOW:
+                continue
+            if data.size_bytes > max_proof_bytes:
+                text = f"{data.size_bytes} bytes, this batcher takes {max_proof_bytes}"
+                self._fail(index, ProtocolError(PROOF_TOO_LARGE, text))
+            else:
+                window.append(index)
+        return window
+
+    async def _take(self, window: Sequence[int], answers: Sequence[Receipt | AlignedError]) -> None:
+        """Keeps the receipts up to the first refusal; what was sent after that stays open for the next window."""
+        for index, answer in zip(window, answers, strict=True):
+            if isinstance(answer, AlignedError):
+                await self._recover(index, answer)
+                return
+            self._results[index] = SubmitResult(index, self._proofs[index], receipt=answer)
+            self._nonce += 1
+            self._retries = 0
+
+    async def _recover(self, index: int, error: AlignedError) -> None:
+        is_nonce_error = error.code in (NONCE_USED, NONCE_TOO_HIGH) and not self._is_fixed
+        if not (error.retryable or is_nonce_error) or self._retries == _MAX_RETRIES:
+            self._fail(index, error)
+            return
+        self._retries += 1
+        if is_nonce_error:
+            await self._find_nonce(index, error)
+            return
+        if error.code == CONNECTION_LOST:
+            # The same message again is answered with the same receipt, if it was accepted.
+            self._was_interrupted = True
+            await self.close()
+            self._session = await self._reconnect()
+        else:
+            await asyncio.sleep(_pause_s(self._retries - 1))
+
+    async def _reconnect(self) -> BatcherSession:
+        for attempt in range(_MAX_RETRIES):
+            await asyncio.sleep(_pause_s(attempt))
+            with contextlib.suppress(DependencyError):
+                return await self._submitter.open_session()
+        return await self._submitter.open_session()
+
+    async def _find_nonce(self, index: int, error: AlignedError) -> None:
+        """Asks for the next nonce, unless the used one was used by this very proof before the connection broke."""
+        leaf = commit(self._proofs[index]).leaf
+        is_own = self._was_interrupted and error.code == NONCE_USED
+        if is_own and await self._submitter.has_taken(leaf, self._nonce):
+            self._fail(
+                index, ConflictError(RECEIPT_LOST, "accepted, but its receipt is lost; wait for the leaf")
+            )
+            self._nonce += 1
+        else:
+            self._nonce = await self._submitter.next_nonce()
+
+
+def _pause_s(attempt: int) -> float:
+    return _FIRST_RETRY_S * (1 << attempt)
