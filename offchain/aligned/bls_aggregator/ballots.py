@@ -16,7 +16,8 @@ SELECT t.state, o.key_g2, v.signature, v.leaf_index, v.leaf, v.reason
 FROM aggregator_tasks t
 LEFT JOIN aggregator_operators o
     ON (o.batch_id, o.task_block, o.operator_id) = (t.batch_id, t.task_block, %(operator_id)s)
-LEFT JOIN aggregator_votes v USING (batch_id, task_block, operator_id)
+LEFT JOIN aggregator_votes v
+    ON (v.batch_id, v.task_block, v.operator_id) = (o.batch_id, o.task_block, o.operator_id)
 WHERE t.batch_id = %(batch_id)s AND t.task_block = %(task_block)s AND t.state NOT IN ('new', 'vanished')
 """
 _ADD = """

@@ -55,7 +55,7 @@ RETURNING batch_id, task_block, batch_root, sender, state, last_response_block, 
 # A vote that came in meanwhile has made the task due at once; that must not be lost.
 _RELEASE = """
 UPDATE aggregator_tasks
-SET leased_until = '-infinity', next_attempt_at = least(next_attempt_at, now() + make_interval(secs => %s))
+SET leased_until = 'epoch', next_attempt_at = least(next_attempt_at, now() + make_interval(secs => %s))
 WHERE batch_id = %s AND task_block = %s
 """
 _OPEN = """

@@ -41,7 +41,7 @@ WHERE batch_id = %s AND task_block = %s AND signature IS NULL AND state IN ('see
 """
 _CLOSE = """
 UPDATE operator_tasks
-SET state = %s, last_code = %s, next_attempt_at = now() + make_interval(secs => %s), leased_until = '-infinity',
+SET state = %s, last_code = %s, next_attempt_at = now() + make_interval(secs => %s), leased_until = 'epoch',
     updated_at = now()
 WHERE batch_id = %s AND task_block = %s AND state IN ('seen', 'failed')
 """

@@ -20,7 +20,7 @@ CREATE TABLE aggregator_tasks (
     last_code           text,
     attempts            integer NOT NULL DEFAULT 0,
     next_attempt_at     timestamptz NOT NULL DEFAULT now(),
-    leased_until        timestamptz NOT NULL DEFAULT '-infinity',
+    leased_until        timestamptz NOT NULL DEFAULT 'epoch',
     created_at          timestamptz NOT NULL DEFAULT now(),
     updated_at          timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (batch_id, task_block),

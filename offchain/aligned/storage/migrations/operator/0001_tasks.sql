@@ -16,7 +16,7 @@ CREATE TABLE operator_tasks (
                     CHECK (state IN ('seen', 'failed', 'signed', 'refused', 'reported', 'skipped')),
     attempts        integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL DEFAULT now(),
-    leased_until    timestamptz NOT NULL DEFAULT '-infinity',
+    leased_until    timestamptz NOT NULL DEFAULT 'epoch',
     last_code       text,
     proofs          integer,
     signature       bytea CHECK (length(signature) = 64),
