@@ -43,6 +43,8 @@ install_this_package() {
 }
 
 total_started=$(date +%s)
+# The environment must not be made from itself: make puts it first on PATH.
+PATH=${PATH#"$PWD/.venv/bin:"}
 python=$(tools/check_prerequisites.sh)
 export PATH="$PWD/.venv/bin:$PATH"
 
