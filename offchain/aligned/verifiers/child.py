@@ -17,7 +17,16 @@ from aligned.verifiers.worker import OUT_OF_MEMORY_STATUS
 _START_TIMEOUT_S = 60.0
 # All that a worker gets of the environment: no secret of the service is in reach of a hostile proof. RISC0_DEV_MODE
 # is passed on because the native extension refuses to run with it.
-_PASSED_ON = ("PATH", "PYTHONPATH", "HOME", "LANG", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TMPDIR", "RISC0_DEV_MODE")
+_PASSED_ON = (
+    "PATH",
+    "PYTHONPATH",
+    "HOME",
+    "LANG",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "RISC0_DEV_MODE",
+)
 # Parallelism is one proof per process, so threads within one would only eat memory and each other's time.
 _ENVIRONMENT = {"RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
@@ -43,7 +52,9 @@ class Child:
         except BaseException as error:
             await child.kill()
             if isinstance(error, OSError | ValueError | EOFError | TimeoutError):
-                raise DependencyError("verifier_start", f"a verifier process did not start: {error!r}") from error
+                raise DependencyError(
+                    "verifier_start", f"a verifier process did not start: {error!r}"
+                ) from error
             raise
         return child
 

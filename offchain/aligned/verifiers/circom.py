@@ -14,9 +14,13 @@ _MAX_PROOF_BYTES = 64 * 1024
 
 
 def _verify(data: VerificationData) -> aligned_native.Verdict:
-    return aligned_native.verify_circom_groth16(data.proof, data.pub_input or b"", data.verification_key or b"")
+    return aligned_native.verify_circom_groth16(
+        data.proof, data.pub_input or b"", data.verification_key or b""
+    )
 
 
 def create() -> NativeVerifier:
     """The Circom verifier."""
-    return NativeVerifier(ProvingSystem.CIRCOM_GROTH16_BN256, "circom_groth16_bn256", _MAX_PROOF_BYTES, _verify)
+    return NativeVerifier(
+        ProvingSystem.CIRCOM_GROTH16_BN256, "circom_groth16_bn256", _MAX_PROOF_BYTES, _verify
+    )

@@ -35,8 +35,8 @@ def unpack_proof(body: bytes) -> VerificationData:
         position += LENGTH.size
         blobs.append(None if size == _ABSENT else body[position : position + size])
         position += 0 if size == _ABSENT else size
-    proof, *others = blobs
-    return VerificationData(ProvingSystem(body[0]), proof or b"", *others, _GENERATOR)
+    proof, pub_input, key, code = blobs
+    return VerificationData(ProvingSystem(body[0]), proof or b"", pub_input, key, code, _GENERATOR)
 
 
 def pack_verdict(verdict: Verdict) -> bytes:

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from aligned.core.errors import UNSUPPORTED_SYSTEM, InvariantError, ProofError
-from aligned.core.types import FIRST_EXTERNAL_SYSTEM, ProvingSystem
+from aligned.core.types import FIRST_EXTERNAL_SYSTEM
 from aligned.verifiers import circom, risc0, sp1
 from aligned.verifiers.base import ENTRY_POINT_GROUP, ProofVerifier
 
@@ -35,7 +35,9 @@ def get_verifier(system_id: int) -> ProofVerifier:
     verifier = _verifiers().get(system_id)
     if verifier is None:
         names = ", ".join(f"{v.name} ({system})" for system, v in sorted(_verifiers().items()))
-        raise ProofError(UNSUPPORTED_SYSTEM, f"no verifier for proving system {int(system_id)}, there are {names}")
+        raise ProofError(
+            UNSUPPORTED_SYSTEM, f"no verifier for proving system {int(system_id)}, there are {names}"
+        )
     return verifier
 
 

@@ -108,7 +108,9 @@ def _parse_hello(value: Any) -> Hello:
     hello.done()
     message.done()
     if parsed.version != HELLO_VERSION or len(parsed.client) > _MAX_CLIENT_NAME:
-        raise malformed(f"Hello needs version {HELLO_VERSION} and a client name of {_MAX_CLIENT_NAME} characters at most")
+        raise malformed(
+            f"Hello needs version {HELLO_VERSION} and a client name of {_MAX_CLIENT_NAME} characters at most"
+        )
     return parsed
 
 

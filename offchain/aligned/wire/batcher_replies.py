@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aligned.core import errors
 from aligned.core.errors import AlignedError
@@ -69,7 +69,13 @@ class MessageRef:
 
 
 class Dialect(Protocol):
-    """How one kind of client wants to be answered. Every method returns one frame, or None for silence."""
+    """How one kind of client wants to be answered. Every method returns one frame, or None for silence.
+
+    Attributes:
+        wants_outcome: whether it wants to hear more after the inclusion data.
+    """
+
+    wants_outcome: bool
 
     def accepted(self, receipt: Receipt) -> bytes:
         """The proof is in the queue."""
@@ -109,42 +115,43 @@ def encode_hello_ack(limits: ServerLimits) -> bytes:
     )
 
 
+# What the v0.10 client can read in the place of a validity reply.
+_REFERENCE_TEXTS: Final = {
+    errors.INVALID_SIGNATURE: "InvalidSignature",
+    errors.INVALID_CHAIN_ID: "InvalidChainId",
+    errors.PROOF_TOO_LARGE: "ProofTooLarge",
+    errors.NONCE_TOO_HIGH: "InvalidNonce",
+    errors.NONCE_USED: "InvalidNonce",
+    errors.FEE_TOO_LOW: "InvalidMaxFee",
+    errors.UNDERPRICED_REPLACEMENT: "InvalidReplacementMessage",
+    errors.QUEUE_FULL: "AddToBatchError",
+    errors.SERVER_BUSY: "AddToBatchError",
+    errors.CHAIN_UNAVAILABLE: "EthRpcError",
+}
+_UNSUPPORTED: Final = (errors.UNKNOWN_PROVING_SYSTEM, errors.UNSUPPORTED_SYSTEM)
+_PAYMENT: Final = (errors.INSUFFICIENT_BALANCE, errors.FUNDS_UNLOCKED)
+
+
 class ReferenceDialect:
     """The frames of the reference's v0.10.0 release. Its client knows no other texts in these places."""
 
-    _TEXTS = {
-        errors.INVALID_SIGNATURE: "InvalidSignature",
-        errors.INVALID_CHAIN_ID: "InvalidChainId",
-        errors.PROOF_TOO_LARGE: "ProofTooLarge",
-        errors.NONCE_TOO_HIGH: "InvalidNonce",
-        errors.NONCE_USED: "InvalidNonce",
-        errors.FEE_TOO_LOW: "InvalidMaxFee",
-        errors.UNDERPRICED_REPLACEMENT: "InvalidReplacementMessage",
-        errors.QUEUE_FULL: "AddToBatchError",
-        errors.SERVER_BUSY: "AddToBatchError",
-        errors.CHAIN_UNAVAILABLE: "EthRpcError",
-    }
-    _UNSUPPORTED = (errors.UNKNOWN_PROVING_SYSTEM, errors.UNSUPPORTED_SYSTEM)
-    _PAYMENT = (errors.INSUFFICIENT_BALANCE, errors.FUNDS_UNLOCKED)
+    wants_outcome = False
 
-    def accepted(self, receipt: Receipt) -> bytes:
+    def accepted(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - its client knows no receipts
         """`"Valid"`."""
         return encode("Valid")
 
     def rejected(self, error: AlignedError, about: MessageRef) -> bytes:
         """The validity reply closest to the error."""
-        if text := self._TEXTS.get(error.code):
+        if text := _REFERENCE_TEXTS.get(error.code):
             return encode(text)
-        if error.code in self._UNSUPPORTED:
-            return encode({"InvalidProof": "VerifierNotSupported"})
-        if error.code == errors.VERIFIER_DISABLED:
-            return encode({"InvalidProof": {"DisabledVerifier": about.system_name}})
-        if error.code in self._PAYMENT and about.sender is not None:
+        if error.code in _PAYMENT and about.sender is not None:
             return encode({"InsufficientBalance": to_hex(about.sender)})
         if error.code == errors.INVALID_PAYMENT_SERVICE and about.payment_service is not None:
-            return encode({"InvalidPaymentServiceAddress": [to_hex(about.payment_service), error.context["expected"]]})
-        if isinstance(error, errors.ProofError) or error.code == errors.EMPTY_PROOF:
-            return encode({"InvalidProof": "RejectedProof"})
+            addresses = [to_hex(about.payment_service), error.context["expected"]]
+            return encode({"InvalidPaymentServiceAddress": addresses})
+        if isinstance(error, errors.ProofError) or error.code == errors.UNKNOWN_PROVING_SYSTEM:
+            return encode({"InvalidProof": _invalid_proof_reason(error, about)})
         return encode({"Error": str(error)})
 
     def included(self, inclusion: Inclusion) -> bytes:
@@ -160,17 +167,19 @@ class ReferenceDialect:
             }
         )
 
-    def dropped(self, error: AlignedError, about: MessageRef) -> bytes:
+    def dropped(self, error: AlignedError, about: MessageRef) -> bytes:  # noqa: ARG002 - it has no place for that
         """`Error`: the release has no frame for a proof that was replaced or could not be paid."""
         return encode({"Error": str(error)})
 
-    def status(self, about: MessageRef, state: str) -> bytes | None:
+    def status(self, about: MessageRef, state: str) -> bytes | None:  # noqa: ARG002 - as above
         """Nothing: its client takes no status."""
         return None
 
 
 class HelloDialect:
     """The extended frames: everything names its submission, blobs are byte strings."""
+
+    wants_outcome = True
 
     def accepted(self, receipt: Receipt) -> bytes:
         """`Receipt`."""
@@ -208,6 +217,12 @@ class HelloDialect:
     def status(self, about: MessageRef, state: str) -> bytes | None:
         """`Status`."""
         return encode({"Status": _ref(about) | {"state": state}})
+
+
+def _invalid_proof_reason(error: AlignedError, about: MessageRef) -> str | dict[str, str | None]:
+    if error.code == errors.VERIFIER_DISABLED:
+        return {"DisabledVerifier": about.system_name}
+    return "VerifierNotSupported" if error.code in _UNSUPPORTED else "RejectedProof"
 
 
 def path_nodes(path: bytes) -> list[bytes]:

@@ -85,7 +85,9 @@ class _Decoder:
             return -1 - argument
         if major == _SIMPLE and short in _CONSTANTS:
             return _CONSTANTS[short]
-        raise malformed("tags are not accepted" if major == _TAG else "floats and simple values are not accepted")
+        raise malformed(
+            "tags are not accepted" if major == _TAG else "floats and simple values are not accepted"
+        )
 
     def _count_item(self, depth: int) -> None:
         self._items += 1
@@ -143,7 +145,9 @@ class _Decoder:
 
     def _check_room(self, least_bytes: int) -> None:
         if least_bytes > len(self._data) - self.position:
-            raise malformed(f"an announced length needs {least_bytes} bytes, {len(self._data) - self.position} are there")
+            raise malformed(
+                f"an announced length needs {least_bytes} bytes, {len(self._data) - self.position} are there"
+            )
 
 
 class Fields:

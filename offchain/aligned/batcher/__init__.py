@@ -1,0 +1,1 @@
+"""The batcher: takes proofs from users, and puts them into batches on chain."""

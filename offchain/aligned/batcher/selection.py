@@ -1,0 +1,131 @@
+"""Which queued proofs go into the next batch, and what they pay. Pure.
+
+Everybody in a batch pays the same price, which falls with the number of proofs. A sender's proofs are taken in nonce
+order without a gap, so what is left of a sender is always its tail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from aligned.batcher.model import Account, QueuedProof
+from aligned.core.errors import FUNDS_UNLOCKED, INSUFFICIENT_BALANCE, NONCE_USED
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A proof that may go into a batch.
+
+    Attributes:
+        fee_limit_wei: the lower one of its max_fee and of its sender's cap on chain.
+    """
+
+    proof: QueuedProof
+    fee_limit_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A proof that will never be in a batch, and why."""
+
+    proof: QueuedProof
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """Bounds of one batch; `max_bytes` is for the elements of the file."""
+
+    max_proofs: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The next batch, by sender and nonce (contracts charge sorted submitters most cheaply)."""
+
+    proofs: tuple[QueuedProof, ...]
+    fee_per_proof_wei: int
+
+
+def payable(proofs: Sequence[QueuedProof], account: Account) -> tuple[list[Candidate], list[Dropped]]:
+    """What one sender's account can still pay of its queued proofs (in nonce order).
+
+    Proofs behind a gap are neither: the node that we ask may not have seen our last batch yet.
+    """
+    dropped = [Dropped(proof, NONCE_USED) for proof in proofs if proof.nonce < account.nonce]
+    rest = [proof for proof in proofs if proof.nonce >= account.nonce]
+    if account.unlock_time_s:
+        return [], dropped + [Dropped(proof, FUNDS_UNLOCKED) for proof in rest]
+    kept: list[Candidate] = []
+    owed_wei = 0
+    for offset, proof in enumerate(rest):
+        owed_wei += proof.max_fee_wei
+        if owed_wei > account.balance_wei:
+            return kept, dropped + [Dropped(late, INSUFFICIENT_BALANCE) for late in rest[offset:]]
+        if proof.nonce == account.nonce + offset:
+            kept.append(Candidate(proof, min(proof.max_fee_wei, account.fee_cap_wei)))
+    return kept, dropped
+
+
+def select(
+    candidates: Iterable[Candidate], limits: BatchLimits, price_wei: Callable[[int], int]
+) -> Selection | None:
+    """The largest batch that everybody in it can afford, highest payers first; None if there is none.
+
+    Args:
+        price_wei: price of a proof in a batch of n, falling in n.
+    """
+    ranked = _within(_ranked(candidates), limits)
+    for count in range(len(ranked), 0, -1):
+        price = price_wei(count)
+        if price <= ranked[count - 1].willing_wei:
+            chosen = sorted(
+                (item.proof for item in ranked[:count]), key=lambda proof: (proof.sender, proof.nonce)
+            )
+            return Selection(tuple(chosen), price)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A candidate with what it can be charged together with all its sender's earlier ones."""
+
+    proof: QueuedProof
+    willing_wei: int
+    arrival: int
+
+
+def _ranked(candidates: Iterable[Candidate]) -> list[_Ranked]:
+    """Best payers first, then first come; a sender's proofs stay in nonce order.
+
+    For that a proof counts with the lowest fee and the latest arrival among itself and its predecessors.
+    """
+    ranked: list[_Ranked] = []
+    ordered = sorted(candidates, key=lambda c: (c.proof.sender, c.proof.nonce))
+    for _, own in groupby(ordered, key=lambda c: c.proof.sender):
+        willing_wei, arrival = None, 0
+        for candidate in own:
+            limit = candidate.fee_limit_wei
+            willing_wei = limit if willing_wei is None else min(willing_wei, limit)
+            arrival = max(arrival, candidate.proof.id)
+            ranked.append(_Ranked(candidate.proof, willing_wei, arrival))
+    return sorted(ranked, key=lambda r: (-r.willing_wei, r.arrival, r.proof.sender, r.proof.nonce))
+
+
+def _within(ranked: Sequence[_Ranked], limits: BatchLimits) -> list[_Ranked]:
+    """As many as fit, from the best; a sender whose proof does not fit waits with all its later ones."""
+    taken: list[_Ranked] = []
+    waiting: set[bytes] = set()
+    room_bytes = limits.max_bytes
+    for item in ranked:
+        if len(taken) == limits.max_proofs:
+            break
+        if item.proof.sender in waiting or item.proof.size_bytes > room_bytes:
+            waiting.add(item.proof.sender)
+            continue
+        taken.append(item)
+        room_bytes -= item.proof.size_bytes
+    return taken

@@ -1,0 +1,96 @@
+"""The listening socket: WebSockets and plain HTTP on one port, and how many of them."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+from collections import Counter
+from dataclasses import dataclass
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from aligned.batcher.connection import ClientConnection, Services
+from aligned.batcher.http import BatcherHttp
+
+# Frames that the library reads ahead of us, per connection.
+_READ_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ListenLimits:
+    """Where to listen and how much to take (see the settings of the same names)."""
+
+    host: str
+    port: int
+    max_connections: int
+    max_connections_per_ip: int
+    ping_interval_s: float
+
+
+class BatcherServer:
+    """Accepts clients. Use `listen` as an async context manager."""
+
+    def __init__(self, services: Services, pages: BatcherHttp, limits: ListenLimits) -> None:
+        self._services = services
+        self._pages = pages
+        self._limits = limits
+        self._open: Counter[str] = Counter()
+
+    def listen(self) -> serve:
+        """The server as an async context manager."""
+        limits, connection = self._limits, self._services.limits
+        return serve(
+            self._handle,
+            limits.host,
+            limits.port,
+            process_request=self._process_request,
+            compression=None,
+            max_size=connection.max_message_bytes,
+            max_queue=_READ_AHEAD,
+            open_timeout=connection.first_message_timeout_s,
+            ping_interval=limits.ping_interval_s,
+            ping_timeout=limits.ping_interval_s,
+            close_timeout=5,
+            server_header=None,
+        )
+
+    async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Plain HTTP gets a page; a handshake goes on unless there are too many connections."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return await self._pages.handle(request)
+        if self._open.total() >= self._limits.max_connections:
+            return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
+        if self._open[_ip(socket)] >= self._limits.max_connections_per_ip:
+            return socket.respond(
+                http.HTTPStatus.TOO_MANY_REQUESTS, "too many connections from your address\n"
+            )
+        return None
+
+    async def _handle(self, socket: ServerConnection) -> None:
+        ip = _ip(socket)
+        self._open[ip] += 1
+        self._services.metrics.connections.inc()
+        try:
+            await ClientConnection(socket, self._services).run()
+        finally:
+            self._open[ip] -= 1
+            if not self._open[ip]:
+                del self._open[ip]
+            self._services.metrics.connections.dec()
+
+
+async def serve_until(server: BatcherServer, stop: asyncio.Event, listening: asyncio.Future[int]) -> None:
+    """Listens until `stop`; the port goes to `listening`."""
+    async with server.listen() as running:
+        listening.set_result(port_of(running))
+        await stop.wait()
+
+
+def port_of(running: Server) -> int:
+    """The port that a server listens on."""
+    return int(next(iter(running.sockets)).getsockname()[1])
+
+
+def _ip(socket: ServerConnection) -> str:
+    return str(socket.remote_address[0])

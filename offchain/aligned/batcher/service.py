@@ -1,0 +1,242 @@
+"""Puts the batcher together and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from aligned.batcher.admission import Admission, Policy
+from aligned.batcher.budget import ByteBudget
+from aligned.batcher.builder import BatchBuilder
+from aligned.batcher.chain_adapter import ContractTaskChain
+from aligned.batcher.connection import ConnectionLimits, Services
+from aligned.batcher.follower import BatchFollower
+from aligned.batcher.http import BatcherHttp
+from aligned.batcher.market import MarketFeed
+from aligned.batcher.metrics import BatcherMetrics
+from aligned.batcher.ports import TaskChain
+from aligned.batcher.poster import BatchPoster
+from aligned.batcher.receipts import ReceiptSigner
+from aligned.batcher.reconcile import Reconciler
+from aligned.batcher.rules import QueueLimits, QueueTotals
+from aligned.batcher.selection import BatchLimits
+from aligned.batcher.server import BatcherServer, ListenLimits, serve_until
+from aligned.batcher.subscriptions import Subscriptions
+from aligned.chain.accounts import role_account
+from aligned.chain.client import ChainClient
+from aligned.chain.contracts import PaymentService, ServiceManager
+from aligned.chain.deployment import Deployment
+from aligned.chain.sender import TxSender
+from aligned.core.types import ProvingSystem
+from aligned.loops import repeat, run_all
+from aligned.settings import BatcherSettings, Settings
+from aligned.storage.connect import open_database
+from aligned.storage.objects import ObjectStore
+from aligned.storage.postgres import Database
+from aligned.verifiers.pool import VerifierPool
+from aligned.wire.batcher_replies import ServerLimits
+
+log = structlog.get_logger(__name__)
+_GWEI = 10**9
+_POST_POLL_S = 0.25
+_SETTLE_POLL_S = 30.0
+_RECONCILE_POLL_S = 15.0
+# Messages in work, over all connections, in units of the largest one.
+_MESSAGES_IN_WORK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Open dependencies of the batcher."""
+
+    settings: BatcherSettings
+    poll_s: float
+    chain_id: int
+    payment_service: bytes
+    db: Database
+    chain: TaskChain
+    store: ObjectStore
+    pool: VerifierPool
+    signer: ReceiptSigner
+
+
+@asynccontextmanager
+async def open_context(settings: Settings) -> AsyncIterator[Context]:
+    """Opens database, chain, object store, keys and verifiers.
+
+    Raises:
+        AlignedError: a setting, key or dependency is wrong.
+    """
+    network, own = settings.chain, settings.batcher
+    deployment = Deployment.load(network.deployment_file)
+    account = role_account(own, network.chain_id)
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings.database, "batcher"))
+        client = await stack.enter_async_context(
+            ChainClient(
+                network.rpc_urls,
+                network.chain_id,
+                timeout_s=network.request_timeout_s,
+                log_range_blocks=network.log_range_blocks,
+            )
+        )
+        payments = PaymentService(client, deployment.payment_service)
+        sender = TxSender(
+            db,
+            client,
+            account,
+            confirmations=network.confirmations,
+            bump_after_s=network.bump_after_s,
+            max_fee_wei=network.max_fee_gwei * _GWEI,
+        )
+        manager = ServiceManager(client, deployment.service_manager)
+        pool = VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)
+        yield Context(
+            settings=own,
+            poll_s=network.poll_s,
+            chain_id=network.chain_id,
+            payment_service=payments.address,
+            db=db,
+            chain=ContractTaskChain(client, payments, manager, sender, own.task_timeout_s),
+            store=ObjectStore.from_url(settings.store.url, settings.store.public_base_url),
+            pool=await stack.enter_async_context(pool),
+            signer=ReceiptSigner(account, network.chain_id, payments.address),
+        )
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Takes proofs and posts batches until `stop`.
+
+    Raises:
+        AlignedError: a setting, key or dependency is wrong at start, or an invariant broke.
+    """
+    async with open_context(settings) as context:
+        await Batcher(context).run(stop)
+
+
+class Batcher:
+    """The batcher's parts over their open dependencies. `port` is known once `run` listens."""
+
+    def __init__(self, context: Context) -> None:
+        own = context.settings
+        self._context = context
+        self._metrics = BatcherMetrics()
+        self._market = MarketFeed(context.chain, own.market_max_age_s)
+        self._subscriptions = Subscriptions(context.payment_service)
+        self._disabled = frozenset(int(ProvingSystem.from_wire(name)) for name in own.disabled_systems)
+        self._server = BatcherServer(self._services(), self._pages(), _listen_limits(own))
+        self._poster = self._build_poster()
+        self._follower = BatchFollower(
+            context.db,
+            context.chain,
+            self._market,
+            self._subscriptions,
+            self._metrics,
+            own.settle_min_percent,
+        )
+        self.port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs all loops until `stop`."""
+        own, poll_s = self._context.settings, self._context.poll_s
+        reconciler = Reconciler(self._context.db, self._subscriptions)
+        log.info("batcher_started", address=self._context.signer.address, host=own.host, port=own.port)
+        await run_all(
+            stop,
+            repeat("market", self._market.refresh, stop, poll_s),
+            repeat("post", self._poster.step, stop, _POST_POLL_S),
+            repeat("follow", self._follower.step, stop, poll_s),
+            repeat("settle", self._follower.settle, stop, _SETTLE_POLL_S),
+            repeat("reconcile", reconciler.step, stop, _RECONCILE_POLL_S),
+            serve_until(self._server, stop, self.port),
+        )
+
+    def _services(self) -> Services:
+        own, context = self._context.settings, self._context
+        policy = Policy(
+            chain_id=context.chain_id,
+            payment_service=context.payment_service,
+            max_proof_bytes=own.max_proof_bytes,
+            fee_batch_proofs=own.fee_batch_proofs,
+            receipt_deadline_s=own.receipt_deadline_s,
+            disabled_systems=self._disabled,
+            limits=QueueLimits(
+                QueueTotals(own.max_queue_proofs, own.max_queue_bytes),
+                QueueTotals(own.max_sender_proofs, own.max_sender_bytes),
+            ),
+        )
+        admission = Admission(
+            db=context.db,
+            accounts=context.chain,
+            market=self._market,
+            pool=context.pool,
+            signer=context.signer,
+            policy=policy,
+            metrics=self._metrics,
+        )
+        limits = ConnectionLimits(
+            own.max_message_bytes,
+            own.max_unanswered,
+            own.max_pending,
+            own.first_message_timeout_s,
+            own.idle_timeout_s,
+        )
+        budget = ByteBudget(_MESSAGES_IN_WORK * own.max_message_bytes)
+        return Services(
+            admission, self._subscriptions, self._market, self._metrics, budget, self._terms, limits
+        )
+
+    def _terms(self) -> ServerLimits:
+        own, context = self._context.settings, self._context
+        return ServerLimits(
+            chain_id=context.chain_id,
+            payment_service=context.payment_service,
+            batcher_address=context.signer.address,
+            max_proof_bytes=own.max_proof_bytes,
+            max_message_bytes=own.max_message_bytes,
+            max_outstanding=own.max_unanswered,
+            min_max_fee_wei=self._market.current().min_max_fee_wei(own.fee_batch_proofs),
+        )
+
+    def _pages(self) -> BatcherHttp:
+        context = self._context
+        return BatcherHttp(
+            context.db,
+            context.chain,
+            self._market,
+            self._metrics,
+            context.payment_service,
+            context.settings.fee_batch_proofs,
+        )
+
+    def _build_poster(self) -> BatchPoster:
+        own, context = self._context.settings, self._context
+        builder = BatchBuilder(
+            context.db,
+            context.chain,
+            self._subscriptions,
+            self._metrics,
+            BatchLimits(own.max_batch_proofs, own.max_batch_bytes),
+            context.payment_service,
+            self._disabled,
+        )
+        return BatchPoster(
+            db=context.db,
+            chain=context.chain,
+            store=context.store,
+            builder=builder,
+            market=self._market,
+            subscriptions=self._subscriptions,
+            metrics=self._metrics,
+            interval_blocks=own.batch_interval_blocks,
+        )
+
+
+def _listen_limits(own: BatcherSettings) -> ListenLimits:
+    return ListenLimits(
+        own.host, own.port, own.max_connections, own.max_connections_per_ip, own.ping_interval_s
+    )
