@@ -6,8 +6,15 @@
 mod bls;
 mod bls_api;
 mod bn254;
+mod bounded;
+mod circom;
+mod groth16;
 mod guard;
 mod hashing_api;
+mod risc0;
+mod sp1;
+mod verdict;
+mod verifiers_api;
 
 use pyo3::prelude::*;
 
@@ -16,5 +23,6 @@ use pyo3::prelude::*;
 fn aligned_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     guard::silence_panics();
     hashing_api::register(module)?;
-    bls_api::register(module)
+    bls_api::register(module)?;
+    verifiers_api::register(module)
 }

@@ -1,0 +1,104 @@
+//! The two forms in which an SP1 proof is sent: the file that the SDK saves, and the bytes for the on-chain verifier.
+
+use sp1_verifier::ProofFromNetwork;
+
+use crate::bounded::decode_canonical;
+use crate::verdict::{Code, Outcome, Refusal};
+
+/// Circuit version that is verified here. v6.0.0 and all before v6 are refused: v6.0.0 is unsound (CVE-2026-40323).
+const VERSION: &str = "v6.1.0";
+const MAX_VERSION_CHARS: usize = 24;
+/// First bytes of a saved file: the tag of the proof's kind (Core, Compressed, Plonk, Groth16).
+const KINDS: u32 = 4;
+const CORE: u32 = 0;
+
+/// First four bytes of proofs for the on-chain verifiers of other versions.
+const OTHER_SELECTORS: [([u8; 4], &str); 14] = [
+    ([0xfe, 0xdc, 0x1f, 0xcc], "v1.0.1 PLONK"),
+    ([0xc4, 0x30, 0xff, 0x7f], "v1.1.0 PLONK"),
+    ([0x83, 0x76, 0x29, 0xd3], "v1.2.0 Groth16"),
+    ([0xc8, 0x65, 0xc1, 0xb6], "v1.2.0 PLONK"),
+    ([0x6a, 0x29, 0x06, 0xac], "v2.0.0 Groth16"),
+    ([0x4a, 0xca, 0x24, 0x0a], "v2.0.0 PLONK"),
+    ([0x09, 0x06, 0x90, 0x90], "v3.0.0 Groth16"),
+    ([0x54, 0xbd, 0xca, 0xe3], "v3.0.0 PLONK"),
+    ([0x11, 0xb6, 0xa0, 0x9d], "v4.0.0 Groth16"),
+    ([0x1b, 0x34, 0xfe, 0x11], "v4.0.0 PLONK"),
+    ([0xa4, 0x59, 0x4c, 0x59], "v5.0.0 Groth16"),
+    ([0xd4, 0xe8, 0xec, 0xd2], "v5.0.0 PLONK"),
+    ([0x0e, 0x78, 0xf4, 0xdb], "v6.0.0 Groth16 (unsound)"),
+    ([0xbb, 0x1a, 0x6f, 0x29], "v6.0.0 PLONK (unsound)"),
+];
+
+/// A proof as it was sent.
+pub enum Envelope<'a> {
+    /// The file that `proof.save()` writes, or what the prover network answers.
+    Saved(Box<ProofFromNetwork>),
+    /// selector ‖ exit code ‖ root of recursion keys ‖ nonce ‖ proof.
+    OnChain(&'a [u8]),
+}
+
+impl<'a> Envelope<'a> {
+    /// Tells the forms apart and checks the version, before anything large is decoded.
+    pub fn open(proof: &'a [u8]) -> Outcome<Self> {
+        let Some((head, _)) = proof.split_first_chunk::<4>() else {
+            return Err(Code::MalformedProof.because(format!("{} bytes are no SP1 proof", proof.len())));
+        };
+        match u32::from_le_bytes(*head) {
+            kind if kind < KINDS => open_saved(proof, kind),
+            _ => open_on_chain(proof, *head),
+        }
+    }
+}
+
+/// Core proofs grow with the execution and are an intermediate product.
+pub fn core_is_not_supported() -> Refusal {
+    Code::UnsupportedVersion.because("core proofs are not supported, send a Compressed, Groth16 or PLONK proof")
+}
+
+fn open_on_chain(proof: &[u8], selector: [u8; 4]) -> Outcome<Envelope<'_>> {
+    if super::wrapped::knows(selector) {
+        return Ok(Envelope::OnChain(proof));
+    }
+    match OTHER_SELECTORS.iter().find(|(other, _)| *other == selector) {
+        Some((_, version)) => Err(Code::UnsupportedVersion.because(format!("SP1 {version}, expected {VERSION}"))),
+        None => Err(Code::MalformedProof.because("neither a saved proof nor a known on-chain selector")),
+    }
+}
+
+fn open_saved(proof: &[u8], kind: u32) -> Outcome<Envelope<'_>> {
+    match version_at_end(proof) {
+        Some(VERSION) => {}
+        Some(other) => return Err(Code::UnsupportedVersion.because(format!("SP1 {other}, expected {VERSION}"))),
+        None => return Err(Code::MalformedProof.because("a saved proof ends with its version, this does not")),
+    }
+    if kind == CORE {
+        return Err(core_is_not_supported());
+    }
+    let malformed = |error| Code::MalformedProof.because(format!("saved proof {error}"));
+    match decode_canonical::<ProofFromNetwork>(proof).map_err(malformed)? {
+        (file, rest) if file.sp1_version != VERSION => {
+            Err(malformed(format!("holds version {:?} and {} bytes more", file.sp1_version, rest.len())))
+        }
+        // The SDK writes the absent TEE attestation as a zero byte, the prover network leaves it out.
+        (file, [] | [0]) => Ok(Envelope::Saved(Box::new(file))),
+        (_, rest) => Err(malformed(format!("has {} bytes behind its end", rest.len()))),
+    }
+}
+
+/// The version string that ends a saved proof of any version (with or without the byte for the TEE attestation).
+fn version_at_end(proof: &[u8]) -> Option<&str> {
+    let ends_with_version = |data: &'_ [u8]| -> Option<usize> {
+        (2..=MAX_VERSION_CHARS).find(|length| {
+            let text = data.len().checked_sub(*length).map(|start| data.split_at(start));
+            text.is_some_and(|(before, text)| {
+                before.ends_with(&(*length as u64).to_le_bytes()) && text[0] == b'v' && text[1].is_ascii_digit()
+            })
+        })
+    };
+    let without_tee = proof.strip_suffix(&[0]).unwrap_or(proof);
+    [proof, without_tee].into_iter().find_map(|data| {
+        let length = ends_with_version(data)?;
+        std::str::from_utf8(&data[data.len() - length..]).ok()
+    })
+}

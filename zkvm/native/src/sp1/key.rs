@@ -1,0 +1,90 @@
+//! The identity of an SP1 program: the hash of its verifying key.
+//!
+//! The hash is eight field elements below p < 2^31. Its bytes32 form packs them into 248 bits, first element highest;
+//! that is what contracts use, and the only 32-byte form that is taken as a key.
+
+use sp1_hypercube::{HashableKey, SP1VerifyingKey};
+
+use crate::bounded::decode_exactly;
+use crate::verdict::{Code, Outcome};
+
+/// Bytes of a saved verifying key.
+const SAVED_KEY_BYTES: usize = 104;
+/// The field's modulus, KoalaBear.
+const P: u32 = 0x7f00_0001;
+const ELF_MAGIC: &[u8] = b"\x7fELF";
+
+/// Hash of a program's verifying key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramKey {
+    words: [u32; 8],
+}
+
+impl ProgramKey {
+    /// The program that a submission is about. The leaf commits to `vm_program_code` where both are given, so that is
+    /// what is verified, and the other may not say anything else.
+    pub fn of_submission(verification_key: Option<&[u8]>, vm_program_code: Option<&[u8]>) -> Outcome<Self> {
+        match (verification_key, vm_program_code) {
+            (None, None) => Err(Code::MissingKey.because("send the verifying key (104 bytes) or its hash")),
+            (Some(bytes), None) | (None, Some(bytes)) => Self::parse(bytes),
+            (Some(key), Some(program)) => {
+                let (key, program) = (Self::parse(key)?, Self::parse(program)?);
+                let differ = || Code::KeyMismatch.because("verification key and program are of different programs");
+                if key == program { Ok(program) } else { Err(differ()) }
+            }
+        }
+    }
+
+    /// Reads a saved key or a hash.
+    pub fn parse(bytes: &[u8]) -> Outcome<Self> {
+        if bytes.starts_with(ELF_MAGIC) {
+            return Err(Code::KeyIsElf.because(
+                "this is the program's ELF file; send its verifying key instead (104 bytes, or the hash as bytes32)",
+            ));
+        }
+        if let Ok(hash) = bytes.try_into() {
+            return Self::from_bytes32(hash);
+        }
+        if bytes.len() != SAVED_KEY_BYTES {
+            let problem = format!("got {} bytes, expected 104 (saved key) or 32 (its hash as bytes32)", bytes.len());
+            return Err(Code::MalformedKey.because(problem));
+        }
+        let key: SP1VerifyingKey =
+            decode_exactly(bytes).map_err(|error| Code::MalformedKey.because(format!("verifying key {error}")))?;
+        Ok(Self { words: key.hash_u32() })
+    }
+
+    fn from_bytes32(hash: &[u8; 32]) -> Outcome<Self> {
+        let mut words = [0; 8];
+        for (position, word) in words.iter_mut().enumerate() {
+            *word = (0..31).fold(0, |value, bit| value << 1 | bit_at(hash, 8 + 31 * position + bit));
+        }
+        if hash[0] != 0 || words.iter().any(|word| *word >= P) {
+            return Err(Code::MalformedKey.because("these 32 bytes are no key hash in bytes32 form (0x00...)"));
+        }
+        Ok(Self { words })
+    }
+
+    /// The form that contracts use.
+    pub fn bytes32(&self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        for bit in 0..248 {
+            let value = self.words[bit / 31] >> (30 - bit % 31) & 1;
+            hash[1 + bit / 8] |= u8::from(value == 1) << (7 - bit % 8);
+        }
+        hash
+    }
+
+    /// The form that the recursion verifier uses: eight little-endian words.
+    pub fn words_le(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (chunk, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(self.words) {
+            *chunk = word.to_le_bytes();
+        }
+        bytes
+    }
+}
+
+fn bit_at(bytes: &[u8; 32], position: usize) -> u32 {
+    u32::from(bytes[position / 8] >> (7 - position % 8) & 1)
+}

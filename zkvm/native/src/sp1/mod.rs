@@ -1,0 +1,69 @@
+//! SP1 v6.1.0: Compressed, Groth16 and PLONK.
+
+mod envelope;
+mod key;
+mod wrapped;
+
+use std::sync::OnceLock;
+
+use sp1_verifier::compressed::{CompressedError, SP1CompressedVerifier};
+use sp1_verifier::{ProofFromNetwork, SP1Proof};
+
+use crate::verdict::{Code, Outcome, Refusal};
+use envelope::Envelope;
+pub use key::ProgramKey;
+
+/// Verifies a proof for exactly this program and these public values.
+pub fn verify(
+    proof: &[u8],
+    public_values: Option<&[u8]>,
+    verification_key: Option<&[u8]>,
+    vm_program_code: Option<&[u8]>,
+) -> Outcome {
+    let key = ProgramKey::of_submission(verification_key, vm_program_code)?;
+    match Envelope::open(proof)? {
+        Envelope::Saved(file) => verify_saved(*file, &key, public_values),
+        Envelope::OnChain(bytes) => {
+            wrapped::verify(bytes, public_values.unwrap_or_default(), &key).map_err(|refusal| {
+                // These bytes hold no public values, so an absent input cannot be told from a wrong one.
+                let missing = public_values.is_none() && refusal.code == Code::InvalidProof;
+                if missing { Code::MissingPublicInput.because(refusal.reason) } else { refusal }
+            })
+        }
+    }
+}
+
+fn verify_saved(file: ProofFromNetwork, key: &ProgramKey, public_values: Option<&[u8]>) -> Outcome {
+    let values = file.public_values.as_slice();
+    match public_values {
+        None if !values.is_empty() => {
+            return Err(Code::MissingPublicInput.because("the proof has public values, none were given"));
+        }
+        given if given.unwrap_or_default() != values => {
+            return Err(Code::PublicInputMismatch.because("the public values differ from those in the proof"));
+        }
+        _ => {}
+    }
+    match file.proof {
+        SP1Proof::Compressed(proof) => {
+            static VERIFIER: OnceLock<SP1CompressedVerifier> = OnceLock::new();
+            let verifier = VERIFIER.get_or_init(SP1CompressedVerifier::new);
+            let hash = crate::bounded::decode_exactly(&key.words_le()).map_err(|e| Code::InternalError.because(e))?;
+            verifier.verify_compressed_with_public_values(&proof, values, &hash).map_err(|error| explain(&error))
+        }
+        SP1Proof::Groth16(proof) => wrapped::verify_groth16_file(&proof, values, key),
+        SP1Proof::Plonk(proof) => wrapped::verify_plonk_file(&proof, values, key),
+        SP1Proof::Core(_) => Err(envelope::core_is_not_supported()),
+    }
+}
+
+fn explain(error: &CompressedError) -> Refusal {
+    let text = error.to_string();
+    let code = match error {
+        CompressedError::PublicValuesMismatch => Code::PublicInputMismatch,
+        // The library has no variant of its own for this.
+        CompressedError::ProofRejected(_) if text.contains("sp1 vk hash mismatch") => Code::KeyMismatch,
+        _ => Code::InvalidProof,
+    };
+    code.because(text)
+}
