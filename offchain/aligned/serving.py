@@ -20,6 +20,7 @@ from aligned.wire.aggregator import BODY_TOO_LARGE
 
 Readiness = Callable[[], Awaitable[dict[str, object]]]
 _PROBLEM = "application/problem+json"
+_BAD_REQUEST = 400
 
 
 def problem(
@@ -89,7 +90,8 @@ async def _validation_error(_request: Request, error: Exception) -> Response:
 
 async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, f"http_{error.status_code}", str(error.detail))
+    code = MALFORMED_MESSAGE if error.status_code == _BAD_REQUEST else f"http_{error.status_code}"
+    return problem(error.status_code, code, str(error.detail))
 
 
 class BodyLimit:

@@ -139,7 +139,13 @@ class Rig:
 
     def aggregator_settings(self, account: LocalAccount, database_url: str, **own: Any) -> Settings:
         """Settings of the aggregator."""
-        defaults = {"port": 0, "late_signer_wait_s": 0.3, "recheck_s": 0.3, "lease_s": 2.0, "unknown_task_wait_s": 0.4}
+        defaults = {
+            "port": 0,
+            "late_signer_wait_s": 0.3,
+            "recheck_s": 0.3,
+            "lease_s": 2.0,
+            "unknown_task_wait_s": 10.0,
+        }
         key = {"devnet_private_key": account.key.hex()}
         return self.settings(database_url, aggregator=defaults | key | own)
 

@@ -26,7 +26,12 @@ def signature_of(rig: Rig, operator: RigOperator, task: RigTask, **changed: Any)
 
 
 def refusal_of(
-    rig: Rig, operator: RigOperator, task: RigTask, index: int = 1, reason: str = "invalid_proof", **changed: Any
+    rig: Rig,
+    operator: RigOperator,
+    task: RigTask,
+    index: int = 1,
+    reason: str = "invalid_proof",
+    **changed: Any,
 ) -> dict[str, Any]:
     """Body of POST /v1/refusals."""
     leaf = bytes([7]) * 32

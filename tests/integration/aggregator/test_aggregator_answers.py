@@ -79,7 +79,9 @@ async def test_aggregator__two_tasks_at_once__both_answered(rig: Rig, aggregator
         assert await _status(aggregator, task.root, task.sender) is BatchStatus.VERIFIED
 
 
-async def test_aggregator__operators_refuse__refused_with_evidence(rig: Rig, aggregator: RunningAggregator) -> None:
+async def test_aggregator__operators_refuse__refused_with_evidence(
+    rig: Rig, aggregator: RunningAggregator
+) -> None:
     task = rig.create_task(ROOT, "x")
     for operator in rig.operators[:2]:
         assert (await aggregator.refuse(refusal_of(rig, operator, task))).status_code == 202

@@ -1,0 +1,23 @@
+"""A chain with two operators, and a file server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.files import FileServer
+from tests.integration.rig import Rig, running_rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with running_rig(tmp_path, operators=2) as chain:
+        yield chain
+
+
+@pytest.fixture
+def files() -> Iterator[FileServer]:
+    with FileServer() as server:
+        yield server
