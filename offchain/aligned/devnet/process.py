@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -20,11 +22,18 @@ LOG_TAIL_BYTES = 2_000
 _DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 
 
+# Below the range from which systems take the local ports of outgoing connections: those come and go at any moment.
+_PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    """A TCP port that is free on 127.0.0.1 right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that is free on 127.0.0.1 right now and that nobody takes by chance."""
+    for _ in range(1_000):
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise DependencyError("no_free_port", f"none of {_PORTS.start} to {_PORTS.stop - 1}")
 
 
 class ManagedProcess:
@@ -106,7 +115,8 @@ class ManagedProcess:
             while asyncio.get_running_loop().time() < deadline:
                 if not self.is_running():
                     raise DependencyError("role_ended", f"{self.name} ended at start\n{self.log_tail()}")
-                if await _answers_ok(http, url):
+                # Asked again afterwards: another program may have answered on a port that this one could not get.
+                if await _answers_ok(http, url) and self.is_running():
                     return
                 await asyncio.sleep(0.1)
         raise DependencyError(TIMEOUT, f"{self.name} is not ready after {timeout_s:.0f} s\n{self.log_tail()}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
@@ -42,26 +43,45 @@ class Wallet:
             TxReverted: simulation or the mined transaction failed; the reason is decoded.
             DependencyError: chain_unavailable; timeout when it is not mined in time (it may still be, later).
         """
+        gas = await self._chain.estimate_gas(to, data, sender=self.address, value_wei=value_wei)
+        return await self._send({"to": to, "data": data, "value": value_wei, "gas": gas}, timeout_s)
+
+    async def deploy(self, creation: bytes, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> bytes:
+        """Creates a contract.
+
+        Args:
+            creation: creation bytecode with encoded constructor arguments.
+
+        Returns:
+            Its address, 20 bytes.
+
+        Raises:
+            TxReverted, DependencyError: as `send`.
+        """
+        request = {"from": hex_bytes(self.address), "data": hex_bytes(creation)}
+        gas = int(await self._chain.rpc("eth_estimateGas", request), 16)
+        receipt = await self._send({"data": creation, "gas": gas}, timeout_s)
+        found = await self._chain.rpc("eth_getTransactionReceipt", hex_bytes(receipt.tx_hash))
+        return bytes.fromhex(found["contractAddress"][2:])
+
+    async def _send(self, transaction: dict[str, Any], timeout_s: float) -> ChainReceipt:
         async with self._lock:
-            raw, tx_hash = await self._sign(to, data, value_wei)
+            raw, tx_hash = await self._sign(transaction)
             await self._chain.send_raw(raw)
         receipt = await self._mined(tx_hash, timeout_s)
         if not receipt.succeeded:
             raise TxReverted(f"transaction {hex_bytes(tx_hash)} failed when mined", tx_hash=tx_hash)
         return receipt
 
-    async def _sign(self, to: bytes, data: bytes, value_wei: int) -> tuple[bytes, bytes]:
-        gas = await self._chain.estimate_gas(to, data, sender=self.address, value_wei=value_wei)
+    async def _sign(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
         tip = await self._chain.priority_fee()
         signed = self._account.sign_transaction(
-            {
+            transaction
+            | {
                 "type": 2,
                 "chainId": self._chain.chain_id,
                 "nonce": await self._chain.nonce(self.address, "pending"),
-                "to": to,
-                "data": data,
-                "value": value_wei,
-                "gas": gas * _GAS_MARGIN_PERCENT // 100,
+                "gas": transaction["gas"] * _GAS_MARGIN_PERCENT // 100,
                 "maxFeePerGas": 2 * await self._chain.base_fee() + tip,
                 "maxPriorityFeePerGas": tip,
             }

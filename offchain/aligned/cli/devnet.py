@@ -1,0 +1,101 @@
+"""devnet, demo."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+from rich.live import Live
+
+from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, console
+
+_HOME = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--home", type=_HOME, default=".aligned/devnet", show_default=True, help="Folder; emptied at start."
+)
+@click.option("--operators", type=click.IntRange(2, 32), default=4, show_default=True)
+@click.option(
+    "--off", type=click.IntRange(0, 31), multiple=True, help="Operator that is registered but does not run."
+)
+@click.option(
+    "--rpc-port", type=click.IntRange(0, 65_535), default=8545, show_default=True, help="0: a free one."
+)
+@click.option(
+    "--batcher-port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0: a free one."
+)
+@click.option("--block-time", "block_time_s", type=click.IntRange(1, 60), default=1, show_default=True)
+@command
+async def devnet(
+    home: Path, operators: int, off: tuple[int, ...], rpc_port: int, batcher_port: int, block_time_s: int
+) -> Result:
+    """Run the whole system on this machine until Ctrl-C.
+
+    The contracts stand at the addresses that clients of the reference have built in for their devnet, and with the
+    default ports these clients find everything.
+
+    \b
+    Example:
+      aligned devnet --off 3
+    """
+    from aligned.devnet.cluster import Cluster, ClusterConfig
+
+    config = ClusterConfig(
+        home,
+        operators=operators,
+        switched_off=frozenset(off),
+        rpc_port=rpc_port,
+        batcher_port=batcher_port,
+        block_time_s=block_time_s,
+    )
+    stop = stop_event()
+    async with Cluster(config, lambda step: console.print(f"… {step}")) as cluster:
+        network = cluster.network
+        console.print(f"[bold green]ready[/]: RPC {network.rpc_urls[0]}, batcher {network.batcher_url}")
+        console.print(f"logs in {cluster.layout.log('batcher').parent}; Ctrl-C ends it")
+        await stop.wait()
+    return Result({"stopped": True})
+
+
+@click.command()
+@click.option(
+    "--home", type=_HOME, default=".aligned/demo", show_default=True, help="Folder; emptied at start."
+)
+@command
+async def demo(home: Path) -> Result:
+    """Send real proofs through the whole system on a devnet of its own, and what must be refused.
+
+    Ends with a table and writes report.json into the folder. Exit code 0 only if everything held.
+
+    \b
+    Example:
+      aligned demo && cat .aligned/demo/report.json
+    """
+    from aligned.devnet.demo import Demo, run_demo
+    from aligned.devnet.demo_view import report, summary, view, write_report
+
+    found = Demo()
+    stop = stop_event()
+    with Live(view(found), console=console, refresh_per_second=4, transient=True) as live:
+        running = asyncio.create_task(run_demo(home, found, lambda: live.update(view(found))))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        running.cancel()
+        await asyncio.wait((running,))
+    write_report(found, home / "report.json")
+    if not running.cancelled():
+        running.result()
+    return Result(report(found), summary(found), EXIT_OK if found.has_held else EXIT_FAILED)
+
+
+def stop_event() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set, so that what was started is also ended."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
