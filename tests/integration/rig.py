@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from aligned_native import bls_secret_from_seed
+from eth_abi import encode
 from eth_account.signers.local import LocalAccount
-from tests.integration.node import Anvil
 from web3 import HTTPProvider, Web3
 
 from aligned.chain.abi import contract_abi
@@ -27,6 +27,7 @@ from aligned.devnet.params import DeploymentParams
 from aligned.devnet.senders import Web3Sender, anvil_place, local_account_submit
 from aligned.operator.register import registration_calldata
 from aligned.settings import Settings
+from tests.integration.node import Anvil
 
 STAKE_WEI = 10 * 10**18
 FEE_WEI = 10**16
@@ -104,6 +105,12 @@ class Rig:
         calldata = manager.encode_create_new_task(root, pointer, FEE_WEI)
         self.sender(account).transact(self.deployment.service_manager, calldata, FEE_WEI)
         return RigTask(root, bytes.fromhex(account.address[2:]), self.web3.eth.block_number)
+
+    def create_task_with_raw_pointer(self, root: bytes, pointer: bytes, account: LocalAccount) -> None:
+        """As `create_task`, with a pointer that need not be text."""
+        function = contract_abi("AlignedLayerServiceManager").functions["createNewTask"]
+        data = function.selector + encode(["bytes32", "bytes", "uint256"], [root, pointer, FEE_WEI])
+        self.sender(account).transact(self.deployment.service_manager, data, FEE_WEI)
 
     def call_as_admin(self, function: str, *args: object) -> None:
         """A restricted call of the service manager; the deployer holds every role."""
