@@ -98,16 +98,14 @@ class Broadcaster:
         try:
             await self._client.send_raw(attempt.raw)
         except RpcError as error:
-            if "insufficient funds" in error.text:
-                raise PaymentError(
-                    INSUFFICIENT_FUNDS, error.message, account=hex_bytes(self._address)
-                ) from error
+            refuse_unfunded(error, self._address)
             # "already known", "nonce too low" and "replacement underpriced" are normal after a restart or a race.
             _log.info("broadcast_refused", tx_hash=hex_bytes(attempt.tx_hash), reason=error.message)
         else:
             _log.info(
                 "broadcast", tx_hash=hex_bytes(attempt.tx_hash), nonce=attempt.nonce, number=attempt.number
             )
+        self._on_step("broadcast")
 
     async def _bump(self, conn: Connection, request: Request, market: Fees, *, cancel: bool) -> Attempt:
         last = (await self._journal.attempts(conn, request.key))[0]

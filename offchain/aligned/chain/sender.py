@@ -170,7 +170,6 @@ class TxSender:
         self._on_step("journaled")
         if attempt is not None:
             await self._broadcaster.broadcast(attempt)
-            self._on_step("broadcast")
         return request
 
     async def _restart(self, request: Request, wanted: Request) -> Request:

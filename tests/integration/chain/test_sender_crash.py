@@ -1,0 +1,106 @@
+"""The sender's process is killed (SIGKILL) at every step, restarted, and the chain counts."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from aligned.storage.postgres import Database
+from tests.integration.chain.code import COUNTER, TARGET, count, place
+from tests.integration.node import Anvil
+
+STEPS = ("simulated", "journaled", "broadcast", "raised", "mined", "settled")
+WORD = "01" * 32
+
+_CHILD = """
+import asyncio, os, signal, sys
+from eth_account import Account
+from aligned.chain.client import ChainClient
+from aligned.chain.sender import TxSender
+from aligned.storage.postgres import Database
+
+url, rpc, secret, target, data, crash_at = sys.argv[1:]
+
+def on_step(step):
+    print(step, flush=True)
+    if step == crash_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with Database(url) as db, ChainClient([rpc], 31337) as client:
+        account = Account.from_key(secret)
+        sender = TxSender(db, client, account, poll_s=0.02, bump_after_s=0.1, on_step=on_step)
+        receipt = await sender.send("k", bytes.fromhex(target), bytes.fromhex(data), timeout_s=15)
+        print("receipt", receipt.tx_hash.hex(), flush=True)
+
+asyncio.run(main())
+"""
+
+
+class _Child:
+    """One life of the sending process."""
+
+    def __init__(self, url: str, node: Anvil, secret: str, crash_at: str) -> None:
+        command = [sys.executable, "-c", _CHILD, url, node.url, secret, TARGET.hex(), WORD, crash_at]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def wait_for(self, step: str) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.strip() == step:
+                return
+        raise AssertionError(f"never {step}: {self._process.stderr and self._process.stderr.read()}")
+
+    def end(self) -> tuple[int, str]:
+        out, err = self._process.communicate(timeout=90)
+        assert self._process.returncode in {0, -signal.SIGKILL}, err
+        return self._process.returncode, out
+
+
+@pytest.mark.parametrize("crash_at", STEPS)
+async def test_send__killed_at_a_step_and_restarted__one_transaction(
+    postgres: str, database: Database, crash_at: str
+) -> None:
+    assert database is not None  # its tables are in `postgres`
+    with Anvil("--no-mining") as node:
+        place(node, COUNTER)
+        account = node.new_account()
+        first = _Child(postgres, node, account.key.hex(), crash_at)
+        if crash_at in {"mined", "settled"}:
+            first.wait_for("broadcast")
+            node.mine()
+        code, _out = await asyncio.to_thread(first.end)
+        assert code == -signal.SIGKILL
+
+        second = _Child(postgres, node, account.key.hex(), "")
+        if crash_at not in {"mined", "settled"}:
+            second.wait_for("raised")  # its own look at the pending form, before anything is mined
+            second.wait_for("broadcast")
+            node.mine()
+        code, out = await asyncio.to_thread(second.end)
+
+        assert (code, "receipt" in out) == (0, True)
+        node.mine(3)
+        assert (count(node), node.nonce(account.address)) == (1, 1)
+
+
+async def test_send__killed_at_every_step_in_turn__one_transaction(postgres: str, database: Database) -> None:
+    assert database is not None
+    with Anvil("--no-mining") as node:
+        place(node, COUNTER)
+        account = node.new_account()
+        for crash_at in ("simulated", "journaled", "broadcast", "raised", "broadcast"):
+            code, _out = await asyncio.to_thread(_Child(postgres, node, account.key.hex(), crash_at).end)
+            assert code == -signal.SIGKILL
+        node.mine()
+        for crash_at in ("mined", "settled"):
+            code, _out = await asyncio.to_thread(_Child(postgres, node, account.key.hex(), crash_at).end)
+            assert code == -signal.SIGKILL
+        code, _out = await asyncio.to_thread(_Child(postgres, node, account.key.hex(), "").end)
+        assert code == 0
+        node.mine(3)
+        assert (count(node), node.nonce(account.address)) == (1, 1)
