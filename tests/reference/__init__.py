@@ -1,0 +1,1 @@
+"""Slow, plain implementations with nothing in common with the ones under test: the measure for them."""
