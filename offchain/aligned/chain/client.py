@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aligned.chain.abi import ContractAbi
 from aligned.chain.errors import TxReverted
@@ -13,6 +13,7 @@ from aligned.chain.rpc import RpcError, RpcPool
 from aligned.chain.types import Block, ChainReceipt, ChainTransaction, LogEntry
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 
+T = TypeVar("T")
 BlockId = int | str
 Topics = Sequence[bytes | Sequence[bytes] | None]
 
@@ -62,14 +63,22 @@ class ChainClient:
         """Any JSON-RPC method; raw JSON result."""
         return await self._rpc.request(method, *params)
 
+    async def _read(self, decode: Callable[[Any], T], method: str, *params: object) -> T:
+        answer = await self.rpc(method, *params)
+        try:
+            return decode(answer)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise DependencyError(
+                CHAIN_UNAVAILABLE, f"{method}: malformed answer ({type(error).__name__})"
+            ) from error
+
     async def block_number(self) -> int:
         """Number of the head."""
-        return int(await self.rpc("eth_blockNumber"), 16)
+        return await self._read(_number, "eth_blockNumber")
 
     async def get_block(self, block: BlockId) -> Block | None:
         """Header, None when the node has no such block (yet, or any more)."""
-        found = await self.rpc("eth_getBlockByNumber", block_id(block), False)
-        return None if found is None else _block(found)
+        return await self._read(_block, "eth_getBlockByNumber", block_id(block), False)
 
     async def base_fee(self) -> int:
         """Base fee of the head in wei."""
@@ -80,26 +89,26 @@ class ChainClient:
 
     async def gas_price(self) -> int:
         """What the node suggests for a legacy transaction, in wei."""
-        return int(await self.rpc("eth_gasPrice"), 16)
+        return await self._read(_number, "eth_gasPrice")
 
     async def priority_fee(self) -> int:
         """What the node suggests as tip, in wei; the gas price less the base fee where it suggests none."""
         try:
-            return int(await self.rpc("eth_maxPriorityFeePerGas"), 16)
+            return await self._read(_number, "eth_maxPriorityFeePerGas")
         except RpcError:
             return max(0, await self.gas_price() - await self.base_fee())
 
     async def balance(self, address: bytes, block: BlockId = "latest") -> int:
         """Balance in wei."""
-        return int(await self.rpc("eth_getBalance", hex_bytes(address), block_id(block)), 16)
+        return await self._read(_number, "eth_getBalance", hex_bytes(address), block_id(block))
 
     async def nonce(self, address: bytes, block: BlockId = "latest") -> int:
         """How many transactions of `address` the chain has at `block`."""
-        return int(await self.rpc("eth_getTransactionCount", hex_bytes(address), block_id(block)), 16)
+        return await self._read(_number, "eth_getTransactionCount", hex_bytes(address), block_id(block))
 
     async def code(self, address: bytes, block: BlockId = "latest") -> bytes:
         """Code at `address`."""
-        return to_bytes(await self.rpc("eth_getCode", hex_bytes(address), block_id(block)))
+        return await self._read(to_bytes, "eth_getCode", hex_bytes(address), block_id(block))
 
     async def eth_call(
         self,
@@ -116,7 +125,7 @@ class ChainClient:
             TxReverted: with the decoded reason.
         """
         fields = _call_fields(to, data, sender, value_wei)
-        return to_bytes(await self.rpc("eth_call", fields, block_id(block)))
+        return await self._read(to_bytes, "eth_call", fields, block_id(block))
 
     async def estimate_gas(self, to: bytes, data: bytes, *, sender: bytes, value_wei: int = 0) -> int:
         """Gas that the transaction would need now.
@@ -124,7 +133,7 @@ class ChainClient:
         Raises:
             TxReverted: with the decoded reason.
         """
-        return int(await self.rpc("eth_estimateGas", _call_fields(to, data, sender, value_wei)), 16)
+        return await self._read(_number, "eth_estimateGas", _call_fields(to, data, sender, value_wei))
 
     async def call(
         self, contract: Contract, fn: str, args: Sequence[object] = (), block: BlockId = "latest"
@@ -161,7 +170,7 @@ class ChainClient:
             "toBlock": hex(end),
         }
         try:
-            return sorted((log_entry(item) for item in await self.rpc("eth_getLogs", wanted)), key=_log_order)
+            return await self._read(_log_entries, "eth_getLogs", wanted)
         except RpcError as error:
             if start == end or not error.is_range_error:
                 raise
@@ -172,13 +181,11 @@ class ChainClient:
 
     async def get_receipt(self, tx_hash: bytes) -> ChainReceipt | None:
         """Receipt of a mined transaction, None for one that is pending or unknown."""
-        found = await self.rpc("eth_getTransactionReceipt", hex_bytes(tx_hash))
-        return None if found is None or found.get("blockNumber") is None else _receipt(found)
+        return await self._read(_receipt, "eth_getTransactionReceipt", hex_bytes(tx_hash))
 
     async def get_transaction(self, tx_hash: bytes) -> ChainTransaction | None:
         """A transaction that the node knows, mined or pending."""
-        found = await self.rpc("eth_getTransactionByHash", hex_bytes(tx_hash))
-        return None if found is None else _transaction(found)
+        return await self._read(_transaction, "eth_getTransactionByHash", hex_bytes(tx_hash))
 
     async def send_raw(self, raw: bytes) -> None:
         """Broadcasts a signed transaction.
@@ -217,8 +224,14 @@ def log_entry(item: dict[str, Any]) -> LogEntry:
     )
 
 
-def _log_order(entry: LogEntry) -> tuple[int, int]:
-    return entry.block_number, entry.log_index
+def _log_entries(items: list[dict[str, Any]]) -> list[LogEntry]:
+    return sorted(
+        (log_entry(item) for item in items), key=lambda entry: (entry.block_number, entry.log_index)
+    )
+
+
+def _number(text: str) -> int:
+    return int(text, 16)
 
 
 def _topic(topic: bytes | Sequence[bytes] | None) -> object:
@@ -232,7 +245,9 @@ def _call_fields(to: bytes, data: bytes, sender: bytes | None, value_wei: int) -
     return fields if sender is None else fields | {"from": hex_bytes(sender)}
 
 
-def _block(item: dict[str, Any]) -> Block:
+def _block(item: dict[str, Any] | None) -> Block | None:
+    if item is None:
+        return None
     return Block(
         number=int(item["number"], 16),
         hash=to_bytes(item["hash"]),
@@ -242,7 +257,9 @@ def _block(item: dict[str, Any]) -> Block:
     )
 
 
-def _receipt(item: dict[str, Any]) -> ChainReceipt:
+def _receipt(item: dict[str, Any] | None) -> ChainReceipt | None:
+    if item is None or item["blockNumber"] is None:
+        return None
     return ChainReceipt(
         tx_hash=to_bytes(item["transactionHash"]),
         succeeded=int(item["status"], 16) == 1,
@@ -254,7 +271,9 @@ def _receipt(item: dict[str, Any]) -> ChainReceipt:
     )
 
 
-def _transaction(item: dict[str, Any]) -> ChainTransaction:
+def _transaction(item: dict[str, Any] | None) -> ChainTransaction | None:
+    if item is None:
+        return None
     return ChainTransaction(
         tx_hash=to_bytes(item["hash"]),
         sender=to_bytes(item["from"]),

@@ -116,8 +116,8 @@ class RpcPool:
         raise last
 
     async def _check_chain(self, endpoint: _Endpoint) -> None:
-        found = int(await _ask(endpoint, "eth_chainId", ()), 16)
-        if found != self._chain_id:
+        found = await _ask(endpoint, "eth_chainId", ())
+        if found != hex(self._chain_id):
             raise DependencyError(
                 WRONG_CHAIN, f"{endpoint.name} serves chain {found}, expected {self._chain_id}"
             )
@@ -132,19 +132,19 @@ async def _ask(endpoint: _Endpoint, method: str, params: Sequence[object]) -> An
         raise DependencyError(
             CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: {type(error).__name__}"
         ) from None
-    fault = answer.get("error") if isinstance(answer, dict) else {"message": "answer is no object"}
-    if fault is None:
-        return answer.get("result")
-    raise _fault(fault)
+    if isinstance(answer, dict) and answer.get("error") is not None:
+        raise _fault(answer["error"])
+    if not isinstance(answer, dict) or "result" not in answer:
+        raise DependencyError(CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: answer without a result")
+    return answer["result"]
 
 
 def _fault(fault: Any) -> Exception:
     fields = fault if isinstance(fault, dict) else {"message": str(fault)}
-    message = str(fields.get("message", ""))[:500]
-    code = int(fields.get("code", 0))
+    message, code = str(fields.get("message", ""))[:500], fields.get("code")
     if code == _REVERTED or "revert" in message.lower():
         return TxReverted.from_data(_revert_data(fields.get("data")), message)
-    return RpcError(code, message)
+    return RpcError(code if isinstance(code, int) else 0, message)
 
 
 def _revert_data(data: Any) -> bytes:

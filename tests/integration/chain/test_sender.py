@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ async def _attempts(database: Database, key: str) -> list[dict[str, Any]]:
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(60):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - it looks at a node and a database
             await asyncio.sleep(0.02)
 
 
@@ -80,7 +81,7 @@ async def _until_pending(node: Anvil, number: int = 1) -> None:
 
 def _foreign(node: Anvil, account: LocalAccount, nonce: int, gas_price_gwei: int = 200) -> str:
     """Another program sends from the same account."""
-    fields = {
+    fields: dict[str, Any] = {
         "nonce": nonce,
         "to": b"\xee" * 20,
         "value": 1,
@@ -237,7 +238,7 @@ async def test_send__not_mined__both_fees_rise_by_an_eighth_and_one_form_counts(
     manual.mine()
     receipt = await sending
     attempts = await _attempts(database, "k")
-    for old, new in zip(attempts, attempts[1:], strict=False):
+    for old, new in pairwise(attempts):
         assert new["nonce"] == old["nonce"] == 0
         assert new["max_fee_wei"] * 8 >= old["max_fee_wei"] * 9
         assert new["priority_fee_wei"] * 8 >= old["priority_fee_wei"] * 9
