@@ -151,16 +151,15 @@ class Collector:
         except TxReverted as error:
             return await self._on_revert(task, error)
         self._metrics.respond_seconds.observe(time.monotonic() - started)
-        await self._on_receipt(task, receipt)
-        return _AT_ONCE_S
+        return await self._on_receipt(task, receipt)
 
     async def _is_settled(self, task: Task) -> bool:
         return await self._chain.manager.batch_status(task.batch_root, task.sender) is not BatchStatus.PENDING
 
-    async def _on_receipt(self, task: Task, receipt: Receipt) -> None:
+    async def _on_receipt(self, task: Task, receipt: Receipt) -> float:
         status = await self._chain.manager.batch_status(task.batch_root, task.sender)
         if status in (BatchStatus.VERIFIED, BatchStatus.REVOKED):
-            await self._tasks.answered(task, receipt.tx_hash, receipt.block_number)
+            # The event of the answer ends the task; until it is read there is nothing to do.
             self._metrics.respond_gas.inc(receipt.gas_used)
             log.info(
                 "task_answered",
@@ -170,10 +169,11 @@ class Collector:
                 by=receipt.state,
             )
             self._end(task, "answered")
-        else:
-            log.warning("task_ended", **task.names(), status=status.name)
-            await self._tasks.move(task, "expired", status.name.lower())
-            self._end(task, "expired")
+            return self._patience.recheck_s
+        log.warning("task_ended", **task.names(), status=status.name)
+        await self._tasks.move(task, "expired", status.name.lower())
+        self._end(task, "expired")
+        return _AT_ONCE_S
 
     async def _on_revert(self, task: Task, error: TxReverted) -> float:
         log.error("answer_reverted", **task.names(), reason=error.reason, tx_hash=error.tx_hash)

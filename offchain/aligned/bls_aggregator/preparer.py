@@ -37,9 +37,6 @@ async def prepare(task: Task, chain: Chain, tasks: TaskStore) -> None:
         DependencyError: also operator_set_inconsistent, when the reads belong to different chains (a reorganisation).
     """
     state = await chain.manager.batches_state(task.batch_id)
-    if state.responded:
-        await tasks.answered(task, None, None)
-        return
     if state.task_block != task.task_block:
         log.info("task_ended", **task.names(), reason=SUPERSEDED)
         await tasks.move(task, "expired", SUPERSEDED)

@@ -24,13 +24,16 @@ SET state = 'new', task_block_hash = excluded.task_block_hash, last_code = NULL,
 WHERE aggregator_tasks.state = 'vanished'
 """
 _VERIFIED = """
-UPDATE aggregator_tasks SET state = 'answered', answered_block = %s, updated_at = now()
-WHERE batch_id = %s AND task_block <= %s AND state NOT IN ('answered', 'expired', 'vanished')
+UPDATE aggregator_tasks
+SET state = 'answered', answered_block = %(block)s, respond_tx_hash = %(tx_hash)s, updated_at = now()
+WHERE batch_id = %(batch_id)s AND state <> 'vanished' AND task_block = (
+    SELECT max(task_block) FROM aggregator_tasks
+    WHERE batch_id = %(batch_id)s AND task_block <= %(block)s AND state <> 'vanished')
 """
 # A transaction for the old block may be on its way; the next one needs a key of its own.
 _VANISH = """
 UPDATE aggregator_tasks
-SET state = 'vanished', last_code = %s, quorum_at = NULL, answered_block = NULL, respond_calldata = NULL,
+SET state = 'vanished', last_code = %s, quorum_at = NULL, answered_block = NULL, respond_calldata = NULL, respond_tx_hash = NULL,
     respond_round = respond_round + CASE WHEN respond_calldata IS NULL THEN 0 ELSE 1 END, updated_at = now()
 WHERE task_block >= %s
 """
@@ -38,7 +41,7 @@ _UNANSWER = """
 UPDATE aggregator_tasks
 SET state = CASE WHEN respond_calldata IS NOT NULL THEN 'responding' WHEN snapshot_index IS NOT NULL THEN 'open'
                  ELSE 'new' END,
-    answered_block = NULL, next_attempt_at = now(), updated_at = now()
+    answered_block = NULL, respond_tx_hash = NULL, next_attempt_at = now(), updated_at = now()
 WHERE state = 'answered' AND answered_block >= %s
 """
 _CLAIM = """
@@ -115,9 +118,16 @@ class TaskStore:
         await conn.execute(_INSERT, fields)
 
     async def mark_verified(self, conn: Connection, event: BatchVerified) -> None:
-        """Ends the task of a batch that somebody answered, in the cursor's transaction."""
-        identity = batch_id(event.root, event.sender)
-        await conn.execute(_VERIFIED, (event.block_number, identity, event.block_number))
+        """Ends the newest task of a batch that somebody answered, in the cursor's transaction.
+
+        Only events end a task as answered: what a reorganisation takes back is then undone with its block.
+        """
+        fields = {
+            "batch_id": batch_id(event.root, event.sender),
+            "block": event.block_number,
+            "tx_hash": event.tx_hash,
+        }
+        await conn.execute(_VERIFIED, fields)
 
     async def drop_from(self, conn: Connection, from_block: int) -> None:
         """Undoes everything that blocks from `from_block` on said."""
@@ -180,12 +190,6 @@ class TaskStore:
             "respond_round = respond_round + %s"
         )
         return await self._update(task, assignments, code, int(was_sent))
-
-    async def answered(self, task: Task, tx_hash: bytes | None, block_number: int | None) -> bool:
-        """Ends a task that is verified on chain."""
-        return await self._update(
-            task, "state = 'answered', respond_tx_hash = %s, answered_block = %s", tx_hash, block_number
-        )
 
     async def _update(self, task: Task, assignments: LiteralString, *values: object) -> bool:
         query = sql.SQL(

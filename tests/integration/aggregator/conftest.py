@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from tests.integration.rig import Rig, running_rig
 from tests.integration.votes import RunningAggregator, running_aggregator
 

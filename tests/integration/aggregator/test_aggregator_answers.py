@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from aligned.bls_aggregator.claim import claim
+from aligned.chain.contracts import BatchStatus
 from tests.integration.rig import Rig
 from tests.integration.votes import (
     RunningAggregator,
@@ -9,9 +11,6 @@ from tests.integration.votes import (
     running_aggregator,
     signature_of,
 )
-
-from aligned.bls_aggregator.claim import claim
-from aligned.chain.contracts import BatchStatus
 
 ROOT = b"\x11" * 32
 

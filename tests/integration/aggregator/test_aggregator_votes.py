@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.integration.rig import Rig, RigTask, running_rig
-from tests.integration.votes import RunningAggregator, refusal_of, running_aggregator, signature_of
 
 from aligned.core.bls import G1, aggregate_g1, g1_bytes, g1_words
 from aligned.core.eip712 import task_digest
 from aligned.wire.aggregator import hex_of
+from tests.integration.rig import Rig, RigTask, running_rig
+from tests.integration.votes import RunningAggregator, refusal_of, running_aggregator, signature_of
 
 FIELD_MODULUS = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 _roots = itertools.count(1)

@@ -89,6 +89,13 @@ class RunningOperator:
     async def row(self, task: RigTask) -> dict[str, Any]:
         return await self.tasks.get(task.batch_id, task.task_block) or {}
 
+    async def is_bound(self) -> bool:
+        async with self.tasks._db.transaction() as conn:
+            return await (await conn.execute("SELECT 1 FROM operator_identity")).fetchone() is not None
+
+    async def has_ended(self) -> bool:
+        return self.loops.done()
+
     async def reaches(self, task: RigTask, state: str) -> dict[str, Any]:
         """Waits until the task's row is in `state`."""
 
@@ -129,4 +136,5 @@ async def running_operator(
             yield RunningOperator(TaskStore(db, ()), loops)
         finally:
             stop.set()
-            await loops
+            if not loops.done():
+                await loops
