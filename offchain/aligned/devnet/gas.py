@@ -9,6 +9,7 @@ from eth_abi import decode
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import ServiceManager
 from aligned.chain.deployment import Deployment, address_bytes
+from aligned.chain.types import LogEntry
 from aligned.core.errors import InvariantError
 
 _NON_SIGNERS = 5  # last member of QuorumSignature
@@ -16,7 +17,7 @@ _NON_SIGNERS = 5  # last member of QuorumSignature
 
 @dataclass(frozen=True, slots=True)
 class GasFigures:
-    """Whole-transaction gas of the first batch: opening its task (through the payment service), and the answer."""
+    """Whole-transaction gas of one batch: opening its task (through the payment service), and the answer."""
 
     create_task: int
     respond: int
@@ -24,27 +25,33 @@ class GasFigures:
 
 
 async def measure_gas(chain: ChainClient, deployment: Deployment) -> GasFigures:
-    """Reads the first verified batch.
+    """Reads the batch that was answered last: by then all accounts are in use and their slots are not empty.
 
     Raises:
-        InvariantError: there is none.
+        InvariantError: no batch is verified.
     """
     manager = ServiceManager(chain, address_bytes(deployment.service_manager))
-    created = await _first_transaction(chain, manager, "NewBatchV3", deployment.deployed_block)
-    answered = await _first_transaction(chain, manager, "BatchVerified", deployment.deployed_block)
-    function = manager.contract.abi.functions["respondToTask"]
-    transaction = await chain.get_transaction(answered[0])
+    answered = await _last_log(chain, manager, deployment.deployed_block, [manager.topic("BatchVerified")])
+    root = answered.topics[1]
+    created = await _last_log(chain, manager, deployment.deployed_block, [manager.topic("NewBatchV3"), root])
+    transaction = await chain.get_transaction(answered.tx_hash)
     assert transaction is not None
-    quorum = decode(function.inputs, transaction.data[4:])[2]
-    return GasFigures(create_task=created[1], respond=answered[1], non_signers=len(quorum[_NON_SIGNERS]))
+    quorum = decode(manager.contract.abi.functions["respondToTask"].inputs, transaction.data[4:])[2]
+    return GasFigures(
+        create_task=await _gas_used(chain, created.tx_hash),
+        respond=await _gas_used(chain, answered.tx_hash),
+        non_signers=len(quorum[_NON_SIGNERS]),
+    )
 
 
-async def _first_transaction(
-    chain: ChainClient, manager: ServiceManager, event: str, start: int
-) -> tuple[bytes, int]:
-    logs = await chain.get_logs(manager.address, [manager.topic(event)], start, await chain.block_number())
+async def _last_log(chain: ChainClient, manager: ServiceManager, start: int, topics: list[bytes]) -> LogEntry:
+    logs = await chain.get_logs(manager.address, topics, start, await chain.block_number())
     if not logs:
-        raise InvariantError("no_batch", f"no {event} on this chain")
-    receipt = await chain.get_receipt(logs[0].tx_hash)
+        raise InvariantError("no_batch", "no batch was verified on this chain")
+    return logs[-1]
+
+
+async def _gas_used(chain: ChainClient, tx_hash: bytes) -> int:
+    receipt = await chain.get_receipt(tx_hash)
     assert receipt is not None
-    return receipt.tx_hash, receipt.gas_used
+    return receipt.gas_used
