@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 # A client that does not read what it is sent is dropped; what it misses is there over HTTP.
 _MAX_UNSENT_FRAMES = 20_000
 _POLICY_VIOLATION = 1008
+# A v0.10 client takes whatever comes after its message for the reply to it. It sends the next message as soon as it has
+# a reply, so news are kept back until it has been silent for so long.
+_SILENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,10 @@ class ClientConnection:
         self._unsent: asyncio.Queue[bytes] = asyncio.Queue(_MAX_UNSENT_FRAMES)
         self._in_work = asyncio.Semaphore(services.limits.max_unanswered)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._active_at = self._loop.time()
+        self._news: list[bytes] = []
+        self._news_timer: asyncio.TimerHandle | None = None
 
     def post(self, frame: bytes | None) -> None:
         """Queues a frame for sending."""
@@ -80,6 +87,26 @@ class ClientConnection:
         except asyncio.QueueFull:
             self._socket.transport.abort()
 
+    def tell(self, frame: bytes | None) -> None:
+        """Passes on news about an accepted proof, when the client can take it."""
+        if frame is None or isinstance(self.dialect, HelloDialect):
+            self.post(frame)
+            return
+        self._news.append(frame)
+        if self._news_timer is None:
+            self._news_timer = self._loop.call_later(_SILENCE_S, self._tell_news)
+
+    def _tell_news(self) -> None:
+        silent_s = self._loop.time() - self._active_at
+        if self._tasks or silent_s < _SILENCE_S:
+            wait_s = _SILENCE_S if self._tasks else _SILENCE_S - silent_s
+            self._news_timer = self._loop.call_later(wait_s, self._tell_news)
+            return
+        self._news_timer = None
+        for frame in self._news:
+            self.post(frame)
+        self._news.clear()
+
     async def run(self) -> None:
         """Serves the client."""
         self.post(encode_protocol_version())
@@ -89,6 +116,8 @@ class ClientConnection:
                 await self._read()
         finally:
             self._services.subscriptions.remove(self)
+            if self._news_timer is not None:
+                self._news_timer.cancel()
             for task in (writer, *self._tasks):
                 task.cancel()
             await asyncio.gather(writer, *self._tasks, return_exceptions=True)
@@ -109,10 +138,11 @@ class ClientConnection:
                 await self._socket.close(_POLICY_VIOLATION, "no message for too long")
                 return
             timeout_s = self._services.limits.idle_timeout_s
+            self._active_at = self._loop.time()
             await self._start(frame)
 
     def _is_waiting(self) -> bool:
-        return bool(self._tasks) or self._services.subscriptions.pending(self) > 0
+        return bool(self._tasks or self._news) or self._services.subscriptions.pending(self) > 0
 
     async def _start(self, frame: bytes) -> None:
         """Takes a message on; returns once the next one may be read."""
@@ -175,6 +205,7 @@ class ClientConnection:
 
     def _ended(self, task: asyncio.Task[None], size_bytes: int) -> None:
         self._tasks.discard(task)
+        self._active_at = self._loop.time()
         self._in_work.release()
         self._services.budget.release(size_bytes)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -25,8 +25,8 @@ class Subscriber(Protocol):
 
     dialect: Dialect
 
-    def post(self, frame: bytes | None) -> None:
-        """Sends a frame some time soon; never waits."""
+    def tell(self, frame: bytes | None) -> None:
+        """Sends news some time soon; never waits."""
 
 
 class Subscriptions:
@@ -75,14 +75,14 @@ class Subscriptions:
                 if self._pending[subscriber][key]:
                     continue
                 self._pending[subscriber][key] = True
-                subscriber.post(subscriber.dialect.included(inclusion))
+                subscriber.tell(subscriber.dialect.included(inclusion))
                 if not subscriber.dialect.wants_outcome:
                     self._forget(key, subscriber)
 
     def dropped(self, key: ProofKey, error: AlignedError) -> None:
         """Tells that an accepted proof will not be in a batch."""
         for subscriber in list(self._by_proof.get(key, ())):
-            subscriber.post(subscriber.dialect.dropped(error, MessageRef(*key)))
+            subscriber.tell(subscriber.dialect.dropped(error, MessageRef(*key)))
             self._forget(key, subscriber)
 
     def replaced(self, key: ProofKey) -> None:
@@ -92,7 +92,7 @@ class Subscriptions:
     def status(self, key: ProofKey, state: str) -> None:
         """Tells a change of state to those who want to hear it."""
         for subscriber in self._by_proof.get(key, ()):
-            subscriber.post(subscriber.dialect.status(MessageRef(*key), state))
+            subscriber.tell(subscriber.dialect.status(MessageRef(*key), state))
 
     def verified(self, key: ProofKey) -> None:
         """Tells that the batch is verified, the last news about a proof."""
