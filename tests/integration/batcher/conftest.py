@@ -107,6 +107,8 @@ async def pool() -> AsyncIterator[VerifierPool]:
 
 
 @pytest_asyncio.fixture
-async def batcher(db: Database, chain: FakeChain, pool: VerifierPool, tmp_path: Path) -> AsyncIterator[Running]:
+async def batcher(
+    db: Database, chain: FakeChain, pool: VerifierPool, tmp_path: Path
+) -> AsyncIterator[Running]:
     async with running_batcher(db, chain, pool, tmp_path / "store") as running:
         yield running

@@ -15,7 +15,9 @@ GENERATOR = bytes(range(20))
 def sp1(name: str, key: str) -> VerificationData:
     proof = (VECTORS / f"sp1/{name}.compressed.proof").read_bytes()
     vk = (VECTORS / f"sp1/{key}.vk").read_bytes()
-    values = json.loads((VECTORS / "sp1/meta.json").read_text())["proofs"][f"{name}.compressed.proof"]["public_values"]
+    values = json.loads((VECTORS / "sp1/meta.json").read_text())["proofs"][f"{name}.compressed.proof"][
+        "public_values"
+    ]
     return VerificationData(ProvingSystem.SP1, proof, bytes.fromhex(values[2:]), vk, None, GENERATOR)
 
 

@@ -29,7 +29,13 @@ VALID = {
     "risc0_groth16": lambda: risc0("groth16_v3"),
 }
 every_proof = pytest.mark.parametrize("make", VALID.values(), ids=VALID.keys())
-PROOF_CODES = {"malformed_proof", "invalid_proof", "unsupported_version", "key_mismatch", "public_input_mismatch"}
+PROOF_CODES = {
+    "malformed_proof",
+    "invalid_proof",
+    "unsupported_version",
+    "key_mismatch",
+    "public_input_mismatch",
+}
 Make = Callable[[], VerificationData]
 
 
@@ -114,11 +120,18 @@ async def test_proof__empty_file__refused(client: HelloClient, user: User) -> No
 
 
 async def test_message__one_gib_announced_inside__refused(client: HelloClient) -> None:
-    for head in (b"\x5a\x40\x00\x00\x00", b"\x9a\x40\x00\x00\x00", b"\xba\x40\x00\x00\x00", b"\x7a\x40\x00\x00\x00"):
+    for head in (
+        b"\x5a\x40\x00\x00\x00",
+        b"\x9a\x40\x00\x00\x00",
+        b"\xba\x40\x00\x00\x00",
+        b"\x7a\x40\x00\x00\x00",
+    ):
         assert await client.code(b"\xa1\x71verification_data" + head) == "malformed_message"
 
 
-async def test_frame__one_gib_announced__connection_ends_others_go_on(client: HelloClient, batcher: Running) -> None:
+async def test_frame__one_gib_announced__connection_ends_others_go_on(
+    client: HelloClient, batcher: Running
+) -> None:
     async with HelloClient(batcher.url) as greedy:
         mask = b"\0\0\0\0"
         greedy.socket.transport.write(b"\x82\xff" + (1 << 30).to_bytes(8, "big") + mask)
@@ -130,7 +143,17 @@ async def test_frame__one_gib_announced__connection_ends_others_go_on(client: He
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"\xff", b"hello", b"\x9f\xff", b"\xa0", b"\x80", cbor2.dumps("Valid"), cbor2.dumps({"a": 1}), b"\xa1" * 99],
+    [
+        b"",
+        b"\xff",
+        b"hello",
+        b"\x9f\xff",
+        b"\xa0",
+        b"\x80",
+        cbor2.dumps("Valid"),
+        cbor2.dumps({"a": 1}),
+        b"\xa1" * 99,
+    ],
     ids=lambda value: value[:8].hex() or "empty",
 )
 async def test_message__garbage_cbor__refused(client: HelloClient, garbage: bytes) -> None:
@@ -143,7 +166,9 @@ async def test_message__unknown_proving_system__refused(client: HelloClient, use
     assert await client.code(message) == "unknown_proving_system"
 
 
-@pytest.mark.parametrize("system", [ProvingSystem.GROTH16_BN254, ProvingSystem.GNARK_PLONK_BN254, ProvingSystem(200)])
+@pytest.mark.parametrize(
+    "system", [ProvingSystem.GROTH16_BN254, ProvingSystem.GNARK_PLONK_BN254, ProvingSystem(200)]
+)
 async def test_message__system_without_verifier__refused(
     client: HelloClient, user: User, system: ProvingSystem
 ) -> None:
@@ -205,7 +230,9 @@ async def test_balance__unlocked__refused(client: HelloClient, user: User, batch
     batcher.chain.accounts[user.address] = account
 
 
-async def test_verifier__disabled_on_chain__refused(client: HelloClient, user: User, batcher: Running) -> None:
+async def test_verifier__disabled_on_chain__refused(
+    client: HelloClient, user: User, batcher: Running
+) -> None:
     batcher.chain.set_market(disabled_systems=1 << ProvingSystem.RISC0)
     block = (await batcher.get("/v1/quote")).json()["block"]
     while (await batcher.get("/v1/quote")).json()["block"] < block + 2:

@@ -117,7 +117,9 @@ async def test_pipeline__refused_proof_in_the_middle__later_nonces_refused_earli
     batcher: Running, user: User
 ) -> None:
     bad = risc0("fib3_20_composite")
-    wrong = type(bad)(bad.proving_system, bad.proof, b"\0" * 8, None, bad.vm_program_code, bad.proof_generator_addr)
+    wrong = type(bad)(
+        bad.proving_system, bad.proof, b"\0" * 8, None, bad.vm_program_code, bad.proof_generator_addr
+    )
     async with HelloClient(batcher.url) as client:
         for nonce, data in enumerate([small(0), wrong, small(2)]):
             await client.send(user.message(data, nonce))
