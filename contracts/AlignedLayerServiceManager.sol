@@ -12,6 +12,7 @@ import {G1Point, QuorumSignature} from "./libraries/BN254Types.sol";
 import {Commitments} from "./libraries/Commitments.sol";
 import {Eip712} from "./libraries/Eip712.sol";
 import {MerkleTree} from "./libraries/MerkleTree.sol";
+import {PackedBatch, PackedBatches} from "./libraries/PackedBatch.sol";
 
 /// @title Batches of proofs, their BLS answers, and the inclusion check.
 /// @notice Contract and invariants: IAlignedLayerServiceManager.
@@ -31,20 +32,11 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
     uint256 private constant NON_SIGNER_CALLDATA_GAS = 1_100;
     uint256 private constant SKIP_CALLDATA_GAS = 500;
 
-    /// @dev One storage slot.
-    struct Batch {
-        uint32 createdBlock;
-        uint32 lastResponseBlock;
-        BatchStatus status;
-        /// Reserved while pending; afterwards what the submitter has not reclaimed yet.
-        uint80 feeWei;
-    }
-
     /// @custom:storage-location erc7201:aligned.storage.AlignedLayerServiceManager
     struct ServiceStorage {
         ServiceConfig config;
         uint256 disabledVerifiers;
-        mapping(bytes32 batchIdentifierHash => Batch) batches;
+        mapping(bytes32 batchIdentifierHash => PackedBatch) batches;
         mapping(address account => uint256 balanceWei) balances;
     }
 
@@ -85,18 +77,12 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         ServiceConfig memory parameters = $.config;
         _checkTask(parameters, batchMerkleRoot, bytes(batchDataPointer).length, respondToTaskFeeLimit);
         bytes32 id = Commitments.batchId(batchMerkleRoot, msg.sender);
-        Batch storage batch = $.batches[id];
+        BatchStatus status = $.batches[id].status();
         // A batch that expired and was refunded may be tried again; signatures name the task's block, so old ones are void.
-        if (batch.status != BatchStatus.Unknown && batch.status != BatchStatus.Expired) {
-            revert BatchAlreadySubmitted(id);
-        }
+        if (status != BatchStatus.Unknown && status != BatchStatus.Expired) revert BatchAlreadySubmitted(id);
         uint32 createdBlock = uint32(block.number);
-        $.batches[id] = Batch(
-            createdBlock,
-            createdBlock + parameters.responseWindowBlocks,
-            BatchStatus.Pending,
-            uint80(respondToTaskFeeLimit)
-        );
+        uint256 lastBlock = block.number + parameters.responseWindowBlocks;
+        $.batches[id] = PackedBatches.pack(createdBlock, lastBlock, BatchStatus.Pending, respondToTaskFeeLimit);
         _collect($, respondToTaskFeeLimit);
         emit NewBatchV3(batchMerkleRoot, msg.sender, createdBlock, batchDataPointer, respondToTaskFeeLimit);
     }
@@ -106,16 +92,11 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         uint256 gasAtStart = gasleft();
         ServiceStorage storage $ = _storage();
         bytes32 id = Commitments.batchId(batchMerkleRoot, senderAddress);
-        Batch memory batch = $.batches[id];
-        if (batch.status != BatchStatus.Pending) {
-            if (batch.status == BatchStatus.Unknown) revert BatchDoesNotExist(id);
-            if (batch.status == BatchStatus.Expired) revert ResponseWindowClosed(block.number, batch.lastResponseBlock);
-            revert BatchAlreadyResponded(id);
-        }
-        if (block.number > batch.lastResponseBlock) revert ResponseWindowClosed(block.number, batch.lastResponseBlock);
+        PackedBatch batch = $.batches[id];
+        uint32 createdBlock = _checkAnswerable(id, batch);
         ServiceConfig memory parameters = $.config;
-        G1Point memory signersKey = _signersKey(parameters, batch.createdBlock, quorum);
-        bytes32 digest = taskDigest(id, batch.createdBlock);
+        G1Point memory signersKey = _signersKey(parameters, createdBlock, quorum);
+        bytes32 digest = taskDigest(id, createdBlock);
         if (!BLS.verify(digest, signersKey, quorum.signersKeyG2, quorum.signature, quorum.witness)) {
             revert InvalidSignature();
         }
@@ -124,10 +105,9 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         uint256 calldataGas =
             quorum.nonSigners.length * NON_SIGNER_CALLDATA_GAS + quorum.witness.skips.length * SKIP_CALLDATA_GAS;
         uint256 gasUsed = gasAtStart - gasleft() + FIXED_RESPONSE_GAS + calldataGas;
-        uint256 paidWei = _min(batch.feeWei, gasUsed * _refundedGasPrice(parameters.maxTipGwei));
-        batch.status = BatchStatus.Verified;
-        batch.feeWei -= uint80(paidWei);
-        $.batches[id] = batch;
+        uint256 feeWei = batch.feeWei();
+        uint256 paidWei = _min(feeWei, gasUsed * _refundedGasPrice(parameters.maxTipGwei));
+        $.batches[id] = batch.with(BatchStatus.Verified, feeWei - paidWei);
         $.balances[msg.sender] += paidWei;
         emit ResponsePaid(id, msg.sender, paidWei);
     }
@@ -136,16 +116,17 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
     function reclaim(bytes32 batchMerkleRoot) external returns (uint256 amountWei) {
         ServiceStorage storage $ = _storage();
         bytes32 id = Commitments.batchId(batchMerkleRoot, msg.sender);
-        Batch storage batch = $.batches[id];
-        if (batch.status == BatchStatus.Unknown) revert BatchDoesNotExist(id);
-        if (batch.status == BatchStatus.Pending) {
-            if (block.number <= batch.lastResponseBlock) revert BatchStillPending(id, batch.lastResponseBlock);
-            batch.status = BatchStatus.Expired;
+        PackedBatch batch = $.batches[id];
+        BatchStatus status = batch.status();
+        if (status == BatchStatus.Unknown) revert BatchDoesNotExist(id);
+        if (status == BatchStatus.Pending) {
+            if (block.number <= batch.lastResponseBlock()) revert BatchStillPending(id, batch.lastResponseBlock());
+            status = BatchStatus.Expired;
             emit BatchExpired(batchMerkleRoot, msg.sender);
         }
-        amountWei = batch.feeWei;
+        amountWei = batch.feeWei();
         if (amountWei == 0) revert NothingToReclaim(id);
-        batch.feeWei = 0;
+        $.batches[id] = batch.with(status, 0);
         emit FeeReclaimed(id, msg.sender, amountWei);
         _credit($, msg.sender, amountWei);
     }
@@ -153,9 +134,10 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
     /// @inheritdoc IAlignedLayerServiceManager
     function revokeBatch(bytes32 batchMerkleRoot, address senderAddress) external restricted {
         bytes32 id = Commitments.batchId(batchMerkleRoot, senderAddress);
-        Batch storage batch = _storage().batches[id];
-        if (batch.status != BatchStatus.Verified) revert BatchNotVerified(id, uint8(batch.status));
-        batch.status = BatchStatus.Revoked;
+        ServiceStorage storage $ = _storage();
+        PackedBatch batch = $.batches[id];
+        if (batch.status() != BatchStatus.Verified) revert BatchNotVerified(id, uint8(batch.status()));
+        $.batches[id] = batch.with(BatchStatus.Revoked, batch.feeWei());
         emit BatchRevoked(batchMerkleRoot, senderAddress);
     }
 
@@ -222,7 +204,7 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         address senderAddress
     ) external view returns (bool) {
         bytes32 id = Commitments.batchId(batchMerkleRoot, senderAddress);
-        if (_storage().batches[id].status != BatchStatus.Verified) return false;
+        if (_storage().batches[id].status() != BatchStatus.Verified) return false;
         bytes32 leaf = Commitments.leaf(
             proofCommitment, pubInputCommitment, provingSystemAuxDataCommitment, proofGeneratorAddr
         );
@@ -231,9 +213,9 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
 
     /// @inheritdoc IAlignedLayerServiceManager
     function batchStatus(bytes32 batchMerkleRoot, address senderAddress) external view returns (BatchStatus) {
-        Batch storage batch = _storage().batches[Commitments.batchId(batchMerkleRoot, senderAddress)];
-        bool expired = batch.status == BatchStatus.Pending && block.number > batch.lastResponseBlock;
-        return expired ? BatchStatus.Expired : batch.status;
+        PackedBatch batch = _storage().batches[Commitments.batchId(batchMerkleRoot, senderAddress)];
+        bool expired = batch.status() == BatchStatus.Pending && block.number > batch.lastResponseBlock();
+        return expired ? BatchStatus.Expired : batch.status();
     }
 
     /// @inheritdoc IAlignedLayerServiceManager
@@ -242,13 +224,13 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         view
         returns (uint32 taskCreatedBlock, bool responded, uint256 respondToTaskFeeLimit)
     {
-        Batch storage batch = _storage().batches[batchIdentifierHash];
-        return (batch.createdBlock, batch.status == BatchStatus.Verified, batch.feeWei);
+        PackedBatch batch = _storage().batches[batchIdentifierHash];
+        return (batch.createdBlock(), batch.status() == BatchStatus.Verified, batch.feeWei());
     }
 
     /// @inheritdoc IAlignedLayerServiceManager
     function lastResponseBlock(bytes32 batchIdentifierHash) external view returns (uint256) {
-        return _storage().batches[batchIdentifierHash].lastResponseBlock;
+        return _storage().batches[batchIdentifierHash].lastResponseBlock();
     }
 
     /// @inheritdoc IAlignedLayerServiceManager
@@ -312,6 +294,17 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
             $.balances[msg.sender] = balance - missing;
             emit BatcherBalanceUpdated(msg.sender, balance - missing);
         }
+    }
+
+    /// @dev The task's block, if the batch waits for an answer.
+    function _checkAnswerable(bytes32 id, PackedBatch batch) private view returns (uint32 createdBlock) {
+        BatchStatus status = batch.status();
+        uint256 lastBlock = batch.lastResponseBlock();
+        if (status == BatchStatus.Unknown) revert BatchDoesNotExist(id);
+        if (status == BatchStatus.Verified || status == BatchStatus.Revoked) revert BatchAlreadyResponded(id);
+        // The window of an expired batch is over for good.
+        if (block.number > lastBlock) revert ResponseWindowClosed(block.number, lastBlock);
+        return batch.createdBlock();
     }
 
     /// @dev Key of the signers, after every condition on who and how many they are.

@@ -7,20 +7,14 @@ import {UUPSUpgradeable} from "@openzeppelin/contracts-upgradeable/proxy/utils/U
 
 import {IAlignedLayerServiceManager} from "./interfaces/IAlignedLayerServiceManager.sol";
 import {IBatcherPaymentService, SkipReason} from "./interfaces/IBatcherPaymentService.sol";
+import {PackedAccount, PackedAccounts} from "./libraries/PackedAccount.sol";
+import {PayerList} from "./libraries/PayerList.sol";
 
 /// @title Users' deposits, and the batcher's right to charge them for proofs.
 /// @notice Contract and invariants: IBatcherPaymentService.
 contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeable, UUPSUpgradeable {
     /// @inheritdoc IBatcherPaymentService
     uint256 public constant UNLOCK_BLOCK_TIME = 1 hours;
-
-    /// @dev One storage slot.
-    struct Account {
-        uint96 balanceWei;
-        uint64 feeCapWei;
-        uint40 unlockTime;
-        uint40 nonce;
-    }
 
     /// @dev One storage slot: all that `createNewTask` reads and writes besides the accounts.
     struct Office {
@@ -33,7 +27,7 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
     struct PaymentStorage {
         Office office;
         address pendingBatcher;
-        mapping(address user => Account) accounts;
+        mapping(address user => PackedAccount) accounts;
         mapping(bytes32 batchMerkleRoot => bytes32 hash) payersHash;
     }
 
@@ -79,36 +73,39 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
     /// @inheritdoc IBatcherPaymentService
     function setFeeCap(uint256 capWei) external {
         if (capWei > type(uint64).max) revert CapTooHigh(capWei, type(uint64).max);
-        _storage().accounts[msg.sender].feeCapWei = uint64(capWei);
+        PaymentStorage storage $ = _storage();
+        $.accounts[msg.sender] = $.accounts[msg.sender].withFeeCap(uint64(capWei));
         emit FeeCapSet(msg.sender, capWei);
     }
 
     /// @inheritdoc IBatcherPaymentService
     function unlock() external {
-        Account storage account = _storage().accounts[msg.sender];
-        if (account.balanceWei == 0) revert UserHasNoFundsToUnlock(msg.sender);
+        PaymentStorage storage $ = _storage();
+        PackedAccount account = $.accounts[msg.sender];
+        if (account.balanceWei() == 0) revert UserHasNoFundsToUnlock(msg.sender);
         uint256 unlockTime = block.timestamp + UNLOCK_BLOCK_TIME;
-        account.unlockTime = uint40(unlockTime);
+        $.accounts[msg.sender] = account.withUnlockTime(uint40(unlockTime));
         emit BalanceUnlocked(msg.sender, unlockTime);
     }
 
     /// @inheritdoc IBatcherPaymentService
     function lock() external {
-        Account storage account = _storage().accounts[msg.sender];
-        if (account.balanceWei == 0) revert UserHasNoFundsToLock(msg.sender);
-        account.unlockTime = 0;
+        PaymentStorage storage $ = _storage();
+        PackedAccount account = $.accounts[msg.sender];
+        if (account.balanceWei() == 0) revert UserHasNoFundsToLock(msg.sender);
+        $.accounts[msg.sender] = account.withUnlockTime(0);
         emit BalanceLocked(msg.sender);
     }
 
     /// @inheritdoc IBatcherPaymentService
     function withdraw(uint256 amount) external {
-        Account storage account = _storage().accounts[msg.sender];
-        uint256 balance = account.balanceWei;
+        PaymentStorage storage $ = _storage();
+        PackedAccount account = $.accounts[msg.sender];
+        uint256 balance = account.balanceWei();
         if (amount > balance) revert PayerInsufficientBalance(balance, amount);
-        uint256 unlockTime = account.unlockTime;
+        uint256 unlockTime = account.unlockTime();
         if (unlockTime == 0 || unlockTime > block.timestamp) revert FundsLocked(unlockTime, block.timestamp);
-        account.balanceWei = uint96(balance - amount);
-        account.unlockTime = 0;
+        $.accounts[msg.sender] = account.withBalance(uint96(balance - amount)).withUnlockTime(0);
         emit BalanceLocked(msg.sender);
         emit FundsWithdrawn(msg.sender, amount);
         _send(msg.sender, amount);
@@ -203,22 +200,22 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
 
     /// @inheritdoc IBatcherPaymentService
     function user_balances(address user) external view returns (uint256) {
-        return _storage().accounts[user].balanceWei;
+        return _storage().accounts[user].balanceWei();
     }
 
     /// @inheritdoc IBatcherPaymentService
     function user_nonces(address user) external view returns (uint256) {
-        return _storage().accounts[user].nonce;
+        return _storage().accounts[user].nonce();
     }
 
     /// @inheritdoc IBatcherPaymentService
     function user_unlock_block(address user) external view returns (uint256) {
-        return _storage().accounts[user].unlockTime;
+        return _storage().accounts[user].unlockTime();
     }
 
     /// @inheritdoc IBatcherPaymentService
     function feeCapOf(address user) external view returns (uint256) {
-        return _capOf(_storage().accounts[user].feeCapWei);
+        return _capOf(_storage().accounts[user]);
     }
 
     /// @inheritdoc IBatcherPaymentService
@@ -265,27 +262,36 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
         private
         returns (uint256 charged, bytes32 payers)
     {
-        address[] memory list = new address[](submitters.length);
-        uint256 i = 0;
-        while (i < submitters.length) {
-            address user = submitters[i];
-            Account memory account = $.accounts[user];
-            bool aboveCap = feeWei > _capOf(account.feeCapWei);
-            do {
-                if (aboveCap || feeWei > account.balanceWei) {
-                    SkipReason reason = aboveCap ? SkipReason.AboveCap : SkipReason.InsufficientBalance;
-                    emit SubmitterSkipped(root, user, reason);
-                } else {
-                    account.balanceWei -= uint96(feeWei);
-                    list[charged++] = user;
-                }
-                account.nonce++; // used up either way, or the same message could be charged later
-                i++;
-            } while (i < submitters.length && submitters[i] == user);
-            $.accounts[user] = account;
+        (uint256 list, uint256 end) = PayerList.copy(submitters);
+        uint256 kept = list; // behind the last entry that paid
+        uint256 defaultCapWei = _DEFAULT_FEE_CAP;
+        for (uint256 at = list; at < end;) {
+            (address user, uint256 count, uint256 next) = PayerList.run(at, end);
+            uint256 paid = count;
+            if (!PackedAccounts.charge($.accounts, user, count, feeWei, defaultCapWei)) {
+                paid = _chargePartly($, root, user, count, feeWei);
+            }
+            kept = PayerList.keep(kept, at, paid);
+            at = next;
         }
-        assembly ("memory-safe") {
-            payers := keccak256(add(list, 32), shl(5, charged))
+        return PayerList.close(list, kept);
+    }
+
+    /// @dev Charges for as many of `count` proofs as the balance allows, none if the fee is above the cap. All nonces are
+    /// used up, or a message that was skipped could be charged later.
+    function _chargePartly(PaymentStorage storage $, bytes32 root, address user, uint256 count, uint256 feeWei)
+        private
+        returns (uint256 paid)
+    {
+        PackedAccount account = $.accounts[user];
+        SkipReason reason = SkipReason.AboveCap;
+        if (feeWei <= _capOf(account)) {
+            reason = SkipReason.InsufficientBalance;
+            paid = account.balanceWei() / feeWei;
+        }
+        $.accounts[user] = account.charged(count, paid * feeWei);
+        for (uint256 i = paid; i < count; i++) {
+            emit SubmitterSkipped(root, user, reason);
         }
     }
 
@@ -294,22 +300,25 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
         uint256 share = surplusWei / payers.length;
         uint256 amount = surplusWei - share * (payers.length - 1);
         for (uint256 i = 0; i < payers.length; i++) {
-            Account storage account = $.accounts[payers[i]];
-            account.balanceWei = _toUint96(payers[i], account.balanceWei + amount);
+            PackedAccount account = $.accounts[payers[i]];
+            $.accounts[payers[i]] = account.withBalance(_toUint96(payers[i], account.balanceWei() + amount));
             amount = share;
         }
     }
 
     /// @dev Only the owner of the funds re-locks them: anyone else could keep them locked with deposits of 1 wei.
     function _deposit(address user) private {
-        Account storage account = _storage().accounts[user];
-        account.balanceWei = _toUint96(user, account.balanceWei + msg.value);
-        if (msg.sender == user) account.unlockTime = 0;
+        PaymentStorage storage $ = _storage();
+        PackedAccount account = $.accounts[user];
+        account = account.withBalance(_toUint96(user, account.balanceWei() + msg.value));
+        if (msg.sender == user) account = account.withUnlockTime(0);
+        $.accounts[user] = account;
         emit PaymentReceived(user, msg.value);
     }
 
-    function _capOf(uint64 feeCapWei) private view returns (uint256) {
-        return feeCapWei == 0 ? _DEFAULT_FEE_CAP : feeCapWei;
+    function _capOf(PackedAccount account) private view returns (uint256) {
+        uint64 capWei = account.feeCapWei();
+        return capWei == 0 ? _DEFAULT_FEE_CAP : capWei;
     }
 
     function _send(address to, uint256 amount) private {

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eth_utils import keccak
-from py_ecc.optimized_bn128 import FQ, G1, G2, add, curve_order, field_modulus, multiply, neg, normalize
+from py_ecc.optimized_bn128 import (
+    FQ,
+    FQ2,
+    G1,
+    G2,
+    add,
+    b2,
+    curve_order,
+    field_modulus,
+    is_on_curve,
+    multiply,
+    neg,
+    normalize,
+)
 
 P = field_modulus
 R = curve_order
@@ -100,3 +113,31 @@ def make_key(label: str) -> Key:
 def combined(keys: list[Key]) -> Key:
     """The key whose signature is the sum of theirs."""
     return Key(sum(key.secret for key in keys) % R)
+
+
+def twist_point_outside_subgroup() -> G2Words:
+    """A point of the twist that is not in the group of order r (its cofactor is not 1)."""
+    x_re = 1
+    while True:
+        x = FQ2([x_re, 1])
+        y = _sqrt_fq2(x * x * x + b2)
+        if y is not None:
+            point = (x, y, FQ2.one())
+            assert is_on_curve(point, b2)
+            if multiply(point, R)[2] != FQ2.zero():
+                return g2_words(point)
+        x_re += 1
+
+
+def _sqrt_fq2(value):
+    """A square root in F_p² (p ≡ 3 mod 4, complex method), None if there is none."""
+    re, im = (int(c) for c in value.coeffs)
+    norm = pow(re * re + im * im, (P + 1) // 4, P)
+    for sign in (norm, P - norm):
+        half = (re + sign) * pow(2, -1, P) % P
+        a = pow(half, (P + 1) // 4, P)
+        if a and a * a % P == half:
+            root = FQ2([a, im * pow(2 * a, -1, P) % P])
+            if root * root == value:
+                return root
+    return None

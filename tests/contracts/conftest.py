@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from ape import networks
 from bls_helper import make_key
-from quorum_helper import FEE_WEI, POINTER, bond_and_register
+from quorum_helper import FEE_WEI, POINTER, Answer, bond_and_register, sign_task
+from reverting import revert_of
 
 from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy import deploy
@@ -124,3 +125,18 @@ def task(service_manager, members, user, chain):
     service_manager.createNewTask(BATCH_ROOT, POINTER, FEE_WEI, value=FEE_WEI, sender=user)
     chain.mine(1)
     return BATCH_ROOT
+
+
+@pytest.fixture
+def answer(service_manager, registry, members, task, user) -> Answer:
+    return sign_task(service_manager, registry, task, user.address, members)
+
+
+@pytest.fixture
+def refusal(service_manager, task, user, responder):
+    """Error of answering the task so."""
+
+    def simulate(answer: Answer) -> str:
+        return revert_of(service_manager.respondToTask, task, user, answer.abi(), sender=responder)
+
+    return simulate

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+/// @title The submitters of a batch, copied to memory so that those who were charged can be closed up and hashed.
+/// @notice Positions are memory addresses; entries are 32 bytes.
+library PayerList {
+    error MalformedAddress(uint256 word);
+
+    /// @notice Copies the entries as they are.
+    /// @return list First position.
+    /// @return end Position behind the last entry.
+    function copy(address[] calldata entries) internal pure returns (uint256 list, uint256 end) {
+        assembly ("memory-safe") {
+            list := mload(0x40)
+            let size := shl(5, entries.length)
+            calldatacopy(list, entries.offset, size)
+            end := add(list, size)
+            mstore(0x40, end)
+        }
+    }
+
+    /// @notice The entry at position `at` (< `end`), how many equal ones stand there in a row, and where the next begins.
+    function run(uint256 at, uint256 end) internal pure returns (address user, uint256 count, uint256 next) {
+        uint256 word;
+        assembly ("memory-safe") {
+            word := mload(at)
+            next := add(at, 32)
+            for {} lt(next, end) { next := add(next, 32) } { if xor(mload(next), word) { break } }
+            count := shr(5, sub(next, at))
+        }
+        if (word >> 160 != 0) revert MalformedAddress(word);
+        user = address(uint160(word));
+    }
+
+    /// @notice Moves the first `count` entries of a run down to position `kept`; returns the position behind them.
+    function keep(uint256 kept, uint256 at, uint256 count) internal pure returns (uint256 behind) {
+        assembly ("memory-safe") {
+            let size := shl(5, count)
+            if xor(kept, at) { mcopy(kept, at, size) }
+            behind := add(kept, size)
+        }
+    }
+
+    /// @notice How many entries were kept, and keccak256(abi.encodePacked(address[])) of them.
+    function close(uint256 list, uint256 kept) internal pure returns (uint256 count, bytes32 digest) {
+        assembly ("memory-safe") {
+            let size := sub(kept, list)
+            count := shr(5, size)
+            digest := keccak256(list, size)
+        }
+    }
+}

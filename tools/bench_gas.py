@@ -1,0 +1,166 @@
+"""Measures the gas bill on a fresh anvil, prints it beside the reference's and writes bench/gas.json: `make bench-gas`.
+
+All figures are whole transactions, except `verify_batch_inclusion_16`: the inner, cold static call that a consumer
+contract makes. They are exact and repeat to the last digit: addresses, blocks, keys and messages are the same each time.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from aligned.chain.abi import contract_abi
+from aligned.core import bls
+from aligned.core.merkle import verify_path
+
+# Imported as a script (tools/ is on the path then) and by the snapshot test, which puts it there.
+from gas_chain import GasChain, gas_chain
+
+ROOT = Path(__file__).resolve().parents[1]
+GAS_FILE = ROOT / "bench" / "gas.json"
+POINTER = "https://batches.example/" + "ab" * 32 + ".batch.cbor.gz"  # 102 bytes
+FEE_WEI = 10**16
+FEE_PER_PROOF_WEI = 2 * 10**15
+PAYERS = 100
+DEPTH = 16
+ABSENT = 3
+
+# Name → (reference's figure, where the physics end: avs-and-verifiers notes in docs/gas.md).
+REFERENCE: dict[str, int] = {
+    "create_new_task": 82_606,
+    "respond_0": 259_808,
+    "respond_per_non_signer": 17_500,
+    "payment_100_payers": 1_235_197,
+    "payment_one_payer_100": 284_857,
+    "verify_batch_inclusion_16": 19_611,
+}
+# What no implementation behind a proxy-free, single-slot design goes below: the EVM's own prices.
+LIMIT: dict[str, int] = {
+    "create_new_task": 52_000,
+    "respond_0": 181_000,
+    "respond_per_non_signer": 3_800,
+    "payment_100_payers": 635_000,
+    "payment_one_payer_100": 140_000,
+    "verify_batch_inclusion_16": 8_000,
+}
+
+# Calls the address in the first word with the rest as calldata: (gas of the inner static call, success, result).
+# 1. calldata[32:] → memory; 2. gas, staticcall, gas; 3. return difference, success and the first word returned.
+CALLER_CODE = "60203603" + "8060205f37" + "5a" + "5f5f835f5f355afa" + "5a91" + "90602052" + "035f52" + "60205f60403e60605ff3"
+CALLER = "0x" + "11" * 20
+
+
+def measure() -> dict[str, int]:
+    """All figures, on a chain started for them."""
+    with gas_chain() as chain:
+        figures = _measure_tasks(chain)
+        figures |= _measure_payments(chain)
+        figures["verify_batch_inclusion_16"] = _measure_inclusion(chain)
+    return figures
+
+
+def _create(chain: GasChain, sender: str, label: str) -> tuple[bytes, int, int]:
+    """Opens a task with exactly its fee: (root, block, gas)."""
+    block = chain.web3.eth.block_number + 1
+    root = chain.typical_root(sender, label, block)
+    return root, block, _post(chain, sender, root)
+
+
+def _post(chain: GasChain, sender: str, root: bytes) -> int:
+    service = chain.deployment.service_manager
+    args = (root, POINTER, FEE_WEI)
+    return chain.transact(sender, "AlignedLayerServiceManager", service, "createNewTask", *args, value=FEE_WEI)
+
+
+def _measure_tasks(chain: GasChain) -> dict[str, int]:
+    submitter, responder = chain.account(1), chain.account(2)
+    root, block, _ = _create(chain, submitter, "first")
+    chain.respond(responder, root, submitter, block, 0)  # the responder has been paid before, as in daily work
+    root, block, create_gas = _create(chain, submitter, "full")
+    full = chain.respond(responder, root, submitter, block, 0)
+    root, block, _ = _create(chain, submitter, "partial")
+    partial = chain.respond(responder, root, submitter, block, ABSENT)
+    return {
+        "create_new_task": create_gas,
+        "respond_0": full,
+        "respond_per_non_signer": -(-(partial - full) // ABSENT),
+    }
+
+
+def _measure_payments(chain: GasChain) -> dict[str, int]:
+    payment = chain.deployment.payment_service
+    payers = sorted("0x" + bls.native.keccak256(f"payer {i}".encode())[:20].hex() for i in range(PAYERS))
+    for payer in payers:
+        chain.transact(chain.account(0), "BatcherPaymentService", payment, "deposit", payer, value=10**18)
+    _charge(chain, payers, "introduction")  # after this batch everybody is a returning payer
+    return {
+        "payment_100_payers": _charge(chain, payers, "many payers"),
+        "payment_one_payer_100": _charge(chain, [payers[0]] * PAYERS, "one payer"),
+    }
+
+
+def _charge(chain: GasChain, submitters: list[str], label: str) -> int:
+    root = bls.native.keccak256(label.encode())
+    payment = chain.deployment.payment_service
+    args = (root, POINTER, submitters, FEE_WEI, FEE_PER_PROOF_WEI, FEE_WEI)
+    return chain.transact(chain.account(0), "BatcherPaymentService", payment, "createNewTask", *args)
+
+
+def _measure_inclusion(chain: GasChain) -> int:
+    """The view as another contract calls it, over a verified batch of depth 16."""
+    submitter = chain.account(1)
+    commitments = [bls.native.keccak256(bytes([i])) for i in range(3)]
+    leaf = bls.native.keccak256(b"".join(commitments) + bytes(20))
+    index, path, root = 0xA5C3, b"", b""
+    block = chain.web3.eth.block_number + 1
+    for attempt in range(1_000):
+        path = b"".join(bls.native.keccak256(f"sibling {attempt} {i}".encode()) for i in range(DEPTH))
+        root = _fold(leaf, index, path)
+        if len(bls.hash_witness(chain.digest(root, submitter, block)).skips) == 1:
+            break
+    assert verify_path(leaf, index, path, root)
+    _post(chain, submitter, root)
+    chain.respond(chain.account(2), root, submitter, block, 0)
+    codec = contract_abi("AlignedLayerServiceManager").functions["verifyBatchInclusion"]
+    call = codec.encode(*commitments, bytes(20), root, path, index, submitter)
+    target = bytes.fromhex(chain.deployment.service_manager[2:]).rjust(32, b"\0")
+    chain.web3.provider.make_request("anvil_setCode", [CALLER, "0x" + CALLER_CODE])  # type: ignore[arg-type]
+    answer = bytes(chain.web3.eth.call({"to": CALLER, "data": target + call}))  # type: ignore[typeddict-item]
+    gas, success, included = (int.from_bytes(answer[i : i + 32], "big") for i in (0, 32, 64))
+    if (success, included) != (1, 1):
+        raise RuntimeError("the inclusion check did not hold")
+    return gas
+
+
+def _fold(leaf: bytes, index: int, path: bytes) -> bytes:
+    node = leaf
+    for level in range(len(path) // 32):
+        sibling = path[32 * level : 32 * level + 32]
+        left, right = (sibling, node) if index >> level & 1 else (node, sibling)
+        node = bls.native.keccak256(left + right)
+    return node
+
+
+def print_table(figures: dict[str, int]) -> None:
+    """Ours, the reference's and the limit."""
+    table = Table("gas", "ours", "reference", "saved", "limit")
+    for name, gas in figures.items():
+        saved = f"{1 - gas / REFERENCE[name]:.0%}"
+        table.add_row(name, f"{gas:,}", f"{REFERENCE[name]:,}", saved, f"{LIMIT[name]:,}")
+    Console().print(table)
+
+
+def main() -> None:
+    """Measures, prints and writes; figures of other measurements in the file stay."""
+    figures = measure()
+    print_table(figures)
+    kept: dict[str, int] = json.loads(GAS_FILE.read_text()) if GAS_FILE.is_file() else {}
+    GAS_FILE.parent.mkdir(exist_ok=True)
+    GAS_FILE.write_text(json.dumps(kept | figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
