@@ -1,25 +1,13 @@
-"""Settings of all roles: one TOML file, overridden by ALIGNED__SECTION__FIELD in the environment.
-
-Secrets are never in the file: a field `*_file` names where they are, or the environment carries them.
-"""
+"""The sections of the settings: what each role can be told, with defaults."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from aligned.core.errors import ProtocolError
 from aligned.wire.batcher import max_message_bytes
 
-INVALID_SETTINGS = "invalid_settings"
-ENV_PREFIX = "ALIGNED__"
 MIB = 1024 * 1024
 
 
@@ -233,59 +221,3 @@ class SdkSettings(KeySettings):
     submit_timeout_s: float = Field(default=120.0, gt=0, description="deadline of a submission")
     wait_timeout_s: float = Field(default=1_800.0, gt=0, description="deadline of a wait for verification")
     max_fee_wei: int = Field(default=0, ge=0, description="most that one proof may cost; 0: estimate")
-
-
-class Settings(BaseSettings):
-    """Everything."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=ENV_PREFIX, env_nested_delimiter="__", env_ignore_empty=True
-    )
-
-    chain: ChainSettings = Field(default_factory=ChainSettings, description="network and contracts")
-    database: DatabaseSettings = Field(default_factory=DatabaseSettings, description="PostgreSQL")
-    store: StoreSettings = Field(default_factory=StoreSettings, description="object store")
-    batcher: BatcherSettings = Field(default_factory=BatcherSettings, description="batcher")
-    operator: OperatorSettings = Field(default_factory=OperatorSettings, description="operator")
-    aggregator: AggregatorSettings = Field(default_factory=AggregatorSettings, description="BLS aggregator")
-    sdk: SdkSettings = Field(default_factory=SdkSettings, description="client and command line")
-
-
-def load(path: Path | None = None) -> Settings:
-    """Reads the file (none: defaults) and the environment.
-
-    Raises:
-        ProtocolError: invalid_settings, naming every problem at once.
-    """
-    if path is not None and not path.is_file():
-        raise ProtocolError(INVALID_SETTINGS, f"no file {path}")
-    try:
-        return _with_file(path)()
-    except (ValidationError, ValueError) as error:
-        raise ProtocolError(INVALID_SETTINGS, "; ".join(_problems(error))) from None
-
-
-def _with_file(path: Path | None) -> type[Settings]:
-    class FileSettings(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
-
-    return FileSettings
-
-
-def _problems(error: ValidationError | ValueError) -> list[str]:
-    if not isinstance(error, ValidationError):
-        return [str(error)]
-    # Without the input: it may be a secret.
-    return [
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-        for item in error.errors(include_input=False)
-    ]

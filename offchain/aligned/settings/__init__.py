@@ -1,0 +1,34 @@
+"""Settings of all roles: one TOML file, overridden by ALIGNED__SECTION__FIELD in the environment.
+
+Secrets are never in the file: a field `*_file` names where they are, or the environment carries them.
+"""
+
+from aligned.settings.loading import ENV_PREFIX, INVALID_SETTINGS, Settings, check, load
+from aligned.settings.sections import (
+    MIB,
+    AggregatorSettings,
+    BatcherSettings,
+    ChainSettings,
+    DatabaseSettings,
+    KeySettings,
+    OperatorSettings,
+    SdkSettings,
+    StoreSettings,
+)
+
+__all__ = [
+    "ENV_PREFIX",
+    "INVALID_SETTINGS",
+    "MIB",
+    "AggregatorSettings",
+    "BatcherSettings",
+    "ChainSettings",
+    "DatabaseSettings",
+    "KeySettings",
+    "OperatorSettings",
+    "SdkSettings",
+    "Settings",
+    "StoreSettings",
+    "check",
+    "load",
+]
