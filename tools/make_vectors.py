@@ -66,7 +66,7 @@ def trees() -> list[dict[str, Any]]:
 def signatures() -> list[dict[str, Any]]:
     """Keys, hashed digests with their witnesses, signatures."""
     result = []
-    for i in range(8):
+    for i in range(16):
         seed, digest = b"seed %d" % i, leaf.keccak256(b"digest %d" % i)
         secret = bls.secret_from_seed(seed)
         key_g1, key_g2 = bls.public_key(secret)

@@ -43,7 +43,7 @@ def test_bls__vectors__are_reproduced(case: dict[str, Any]) -> None:
 def test_vectors__hashes_to_the_curve__some_skip_and_some_do_not() -> None:
     counts = {len(case["witness_skips"]) for case in SIGNATURES}
     assert 0 in counts
-    assert max(counts) > 1
+    assert max(counts) > 2
 
 
 @given(digests)

@@ -32,7 +32,7 @@ const OTHER_SELECTORS: [([u8; 4], &str); 14] = [
 
 /// A proof as it was sent.
 pub enum Envelope<'a> {
-    /// The file that `proof.save()` writes, or what the prover network answers.
+    /// The file that `proof.save()` writes.
     Saved(Box<ProofFromNetwork>),
     /// selector ‖ exit code ‖ root of recursion keys ‖ nonce ‖ proof.
     OnChain(&'a [u8]),
@@ -80,9 +80,10 @@ fn open_saved(proof: &[u8], kind: u32) -> Outcome<Envelope<'_>> {
         (file, rest) if file.sp1_version != VERSION => {
             Err(malformed(format!("holds version {:?} and {} bytes more", file.sp1_version, rest.len())))
         }
-        // The SDK writes the absent TEE attestation as a zero byte, the prover network leaves it out.
-        (file, [] | [0]) => Ok(Envelope::Saved(Box::new(file))),
-        (_, rest) => Err(malformed(format!("has {} bytes behind its end", rest.len()))),
+        // The SDK ends the file with the absent attestation of a TEE, a zero byte.
+        (file, [0]) => Ok(Envelope::Saved(Box::new(file))),
+        (_, []) => Err(malformed("is truncated: its last byte is missing".into())),
+        (_, rest) => Err(malformed(format!("has {} bytes behind its version, expected one zero", rest.len()))),
     }
 }
 
