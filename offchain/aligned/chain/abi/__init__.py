@@ -95,8 +95,16 @@ class Event:
             name: _decode((kind,), topic, name)[0]
             for (name, kind), topic in zip(indexed, topics[1:], strict=True)
         }
-        body = _decode(tuple(kind for _, kind in plain), data, self.name)
-        return values | {name: value for (name, _), value in zip(plain, body, strict=True)}
+        body = _decode(tuple("bytes" if kind == "string" else kind for _, kind in plain), data, self.name)
+        return values | {
+            name: _text(value) if kind == "string" else value
+            for (name, kind), value in zip(plain, body, strict=True)
+        }
+
+
+def _text(data: bytes) -> str:
+    """A string that a stranger wrote: contracts check neither UTF-8 nor NUL, and PostgreSQL stores no NUL."""
+    return data.decode(errors="replace").replace("\x00", "\ufffd")
 
 
 def _decode(types: tuple[str, ...], data: bytes, what: str) -> tuple[Any, ...]:
