@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from aligned.chain.client import ChainClient
+from aligned.chain.contracts import ServiceManager
 from aligned.chain.deployment import Deployment
 from aligned.core.errors import InvariantError
 from aligned.devnet import layout
@@ -26,6 +26,7 @@ from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.serve import FolderServer
 
 _READY_TIMEOUT_S = 60.0
+_BLOCK_POLL_S = 0.1
 _ACCOUNT_BALANCE_WEI = 1_000 * 10**18
 _USERS = range(3, 10)
 
@@ -121,8 +122,7 @@ class Cluster:
         Raises:
             DependencyError: a part did not become ready; its last log lines are in the message.
         """
-        shutil.rmtree(self.layout.home, ignore_errors=True)
-        self.layout.home.mkdir(parents=True)
+        self.layout.clear()
         rpc_url = await self._start_chain()
         self._parts.chain = ChainClient([rpc_url], self.config.chain_id)
         keys = KeyFolder(self.layout.home / "keys")
@@ -157,6 +157,23 @@ class Cluster:
     def cheats(self) -> Cheats:
         """What only a development chain can do."""
         return Cheats(self.chain)
+
+    @property
+    def service_manager(self) -> ServiceManager:
+        """The service manager on the devnet's chain."""
+        return ServiceManager(self.chain, self.deployment.service_manager)
+
+    async def wait_blocks(self, count: int) -> None:
+        """Waits until the chain has `count` more blocks."""
+        target = await self.chain.block_number() + count
+        while await self.chain.block_number() < target:
+            await asyncio.sleep(_BLOCK_POLL_S)
+
+    @property
+    def store_url(self) -> str:
+        """Where what is in `layout.store` can be downloaded."""
+        assert self._parts.store is not None
+        return self._parts.store.base_url
 
     def role(self, name: str) -> Role:
         """Role "batcher", "aggregator" or "operator-0", also one that is switched off."""

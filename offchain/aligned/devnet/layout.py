@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aligned.core.errors import ProtocolError
 from aligned.devnet.keys import RoleKeys
+from aligned.settings import INVALID_SETTINGS
 
 # The package is used from a checkout: contracts are compiled there and the deployment parameters are kept there.
 PROJECT: Final = Path(__file__).resolve().parents[3]
 ARTIFACTS: Final = PROJECT / ".build" / "__local__.json"
 PARAMS: Final = PROJECT / "deployments" / "params"
 
+_MARKER = ".aligned-devnet"
 Sections = Mapping[str, Mapping[str, object]]
 
 
@@ -23,6 +27,21 @@ class Layout:
     """Folders of a devnet below `home`."""
 
     home: Path
+
+    def clear(self) -> None:
+        """Makes an empty home; what an earlier devnet left there is deleted, anything else is not touched.
+
+        Raises:
+            ProtocolError: invalid_settings: the folder holds files of somebody else.
+        """
+        marker = self.home / _MARKER
+        if self.home.exists() and not marker.exists() and any(self.home.iterdir()):
+            raise ProtocolError(
+                INVALID_SETTINGS, f"{self.home} is not empty and no devnet of ours; name another folder"
+            )
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.home.mkdir(parents=True)
+        marker.touch()
 
     @property
     def deployment_file(self) -> Path:
