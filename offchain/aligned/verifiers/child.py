@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 
 from aligned.core.errors import VERIFIER_CRASHED, VERIFIER_TIMEOUT, DependencyError, ProofError
 from aligned.core.types import VerificationData
@@ -15,6 +16,7 @@ from aligned.verifiers.framing import LENGTH, MAX_VERDICT_BYTES, pack_proof, unp
 from aligned.verifiers.worker import OUT_OF_MEMORY_STATUS
 
 _START_TIMEOUT_S = 60.0
+_END_TIMEOUT_S = 1.0
 # All that a worker gets of the environment: no secret of the service is in reach of a hostile proof. RISC0_DEV_MODE
 # is passed on because the native extension refuses to run with it.
 _PASSED_ON = (
@@ -75,11 +77,17 @@ class Child:
             await self.kill()
             raise ProofError(VERIFIER_TIMEOUT, f"no verdict within {timeout_s:g} s") from error
         except (OSError, EOFError, ValueError) as error:
-            await self.kill()
+            await self._end()
             raise ProofError(VERIFIER_CRASHED, self._cause()) from error
         except asyncio.CancelledError:
             await self.kill()
             raise
+
+    async def _end(self) -> None:
+        """Lets a process that closed its pipe end with its own status, which asyncio loses if it is killed meanwhile."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), _END_TIMEOUT_S)
+        await self.kill()
 
     async def kill(self) -> None:
         """Ends the process and reaps it."""
