@@ -84,7 +84,7 @@ class Child:
             raise
 
     async def _end(self) -> None:
-        """Lets a process that closed its pipe end with its own status, which asyncio loses if it is killed meanwhile."""
+        """Lets a process that closed its pipe end with its own status; asyncio loses it if it is killed meanwhile."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), _END_TIMEOUT_S)
         await self.kill()
