@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from aligned.chain.client import ChainClient, Topics
+from aligned.chain.identity import check_identity
 from aligned.chain.types import Block, LogEntry
 from aligned.core.errors import DependencyError, InvariantError
 from aligned.storage.postgres import Connection, Database
@@ -64,6 +65,7 @@ class EventCursor:
         self._start_block = start_block
         self._confirmations = confirmations
         self._range_blocks = range_blocks
+        self._identified = False
 
     async def run(
         self,
@@ -165,6 +167,9 @@ class EventCursor:
         row = await found.fetchone()
         if row is None or row["chain_id"] != self._client.chain_id:
             raise InvariantError("cursor_of_another_chain", f"cursor {self._name}: {row}")
+        if not self._identified:
+            await check_identity(conn, self._client)
+            self._identified = True
         found = await conn.execute(
             "SELECT number, hash FROM chain_cursor_block WHERE name = %s ORDER BY number DESC", (self._name,)
         )

@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 from eth_account.signers.local import LocalAccount
 
 from aligned.chain.broadcast import Broadcaster, refuse_unfunded
 from aligned.chain.client import ChainClient
-from aligned.chain.errors import TX_KEY_REUSED, TX_TIMEOUT, TxReverted
+from aligned.chain.errors import TX_TIMEOUT, TxReverted
+from aligned.chain.identity import check_identity
 from aligned.chain.journal import Attempt, Journal, Request
+from aligned.chain.outcome import Receipt, check_same, outcome_of
 from aligned.chain.rpc import RpcError
-from aligned.chain.types import ChainReceipt, LogEntry
-from aligned.core.errors import ConflictError, DependencyError
+from aligned.chain.types import ChainReceipt
+from aligned.core.errors import DependencyError
 from aligned.storage.postgres import Database
+
+__all__ = ["Done", "Receipt", "TxSender"]
 
 Done = Callable[[], Awaitable[bool]]
 # Estimates are for the state now; storage that another transaction touches first may cost more.
@@ -31,40 +35,6 @@ _GAS_MARGIN_PERCENT = 25
 _FINAL_BLOCKS = 64
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a request.
-
-    Attributes:
-        state: "mined" (ours, successful) or "superseded" (`done` held without it).
-        tx: the mined transaction; None when nothing of ours was mined.
-    """
-
-    key: str
-    state: str
-    tx: ChainReceipt | None
-
-    @property
-    def tx_hash(self) -> bytes | None:
-        """Hash of the mined transaction."""
-        return None if self.tx is None else self.tx.tx_hash
-
-    @property
-    def block_number(self) -> int | None:
-        """Block of the mined transaction."""
-        return None if self.tx is None else self.tx.block_number
-
-    @property
-    def gas_used(self) -> int:
-        """Gas of the mined transaction, 0 without one."""
-        return 0 if self.tx is None else self.tx.gas_used
-
-    @property
-    def logs(self) -> tuple[LogEntry, ...]:
-        """Its logs."""
-        return () if self.tx is None else self.tx.logs
 
 
 class TxSender:
@@ -95,6 +65,7 @@ class TxSender:
         self._confirmations = confirmations
         self._bump_after_s = bump_after_s
         self._poll_s = poll_s
+        self._identified = False
         self._on_step = on_step or (lambda _step: None)
         self._journal = Journal(client.chain_id, bytes.fromhex(account.address[2:]))
         self._broadcaster = Broadcaster(
@@ -126,7 +97,8 @@ class TxSender:
             TxReverted: refused in simulation (nothing sent, the key is free again) or on chain.
             ConflictError: tx_key_reused, the key was used for another call.
             PaymentError: insufficient_funds.
-            DependencyError: tx_timeout, or the database's.
+            InvariantError: database_of_another_chain.
+            DependencyError: tx_timeout; also a node or database that fails before the request is journaled.
         """
         wanted = Request(key, to, data, value, gas or 0, "pending")
         try:
@@ -137,20 +109,28 @@ class TxSender:
 
     async def _run(self, wanted: Request, done: Done | None) -> Receipt:
         async with self._db.transaction() as conn:
+            if not self._identified:
+                await check_identity(conn, self._client)
+                self._identified = True
             request = await self._journal.load(conn, wanted.key)
         if request is None:
             request = await self._start(wanted, done)
         elif request.state == "superseded" and done is not None and not await done():
             request = await self._restart(request, wanted)
-        _check_same(request, wanted)
-        while not (request.state != "pending" and await self._is_final(request)):
+        check_same(request, wanted)
+        return await self._settle(request, done)
+
+    async def _settle(self, request: Request, done: Done | None) -> Receipt:
+        """Looks at the chain until the request is settled and stays so; a failing node is waited out."""
+        while True:
             try:
+                if request.state != "pending" and await self._is_final(request):
+                    return outcome_of(request)
                 request = await self._advance(request, done)
             except DependencyError as error:
                 _log.warning("sender_waits", key=request.key, code=error.code, error=error.message)
             if request.state == "pending":
                 await asyncio.sleep(self._poll_s)
-        return _result(request)
 
     async def _start(self, wanted: Request, done: Done | None) -> Request:
         """Journals the first signed form and broadcasts it, unless there is nothing left to do."""
@@ -174,7 +154,7 @@ class TxSender:
 
     async def _restart(self, request: Request, wanted: Request) -> Request:
         """What made the request needless is gone from the chain."""
-        _check_same(request, wanted)
+        check_same(request, wanted)
         gas_limit = await self._simulate(request)
         await self._broadcaster.broadcast(await self._broadcaster.move(replace(request, gas_limit=gas_limit)))
         return await self._reload(request)
@@ -290,19 +270,3 @@ class TxSender:
     async def _reload(self, request: Request) -> Request:
         async with self._db.transaction() as conn:
             return await self._journal.load(conn, request.key) or request
-
-
-def _check_same(request: Request, wanted: Request) -> None:
-    if not request.asks_the_same(wanted):
-        raise ConflictError(TX_KEY_REUSED, f"{wanted.key} was used for another call")
-
-
-def _result(request: Request) -> Receipt:
-    if request.state == "reverted":
-        reason = request.error or "reverted"
-        raise TxReverted(
-            reason,
-            error_name=reason.partition("(")[0] if "(" in reason else "",
-            tx_hash=None if request.receipt is None else request.receipt.tx_hash,
-        )
-    return Receipt(request.key, request.state, request.receipt)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from tests.integration.node import Anvil
 
 # slot 0 += 1; emit calldata as a log whose topic 0 is the first word of calldata
@@ -27,3 +29,15 @@ def count(anvil: Anvil, address: bytes = TARGET) -> int:
 def set_slot(anvil: Anvil, value: int, address: bytes = TARGET) -> None:
     """Sets slot 0."""
     anvil.rpc("anvil_setStorageAt", "0x" + address.hex(), "0x0", "0x" + value.to_bytes(32).hex())
+
+
+def emit(anvil: Anvil, word: int) -> None:
+    """Has COUNTER log `word` as topic 0, in a block of its own that is there on return."""
+    fields = {
+        "from": anvil.rpc("eth_accounts")[0],
+        "to": "0x" + TARGET.hex(),
+        "data": "0x" + word.to_bytes(32).hex(),
+    }
+    sent = anvil.rpc("eth_sendTransaction", fields)
+    while anvil.rpc("eth_getTransactionReceipt", sent) is None:
+        time.sleep(0.01)

@@ -14,7 +14,7 @@ from aligned.chain.client import ChainClient
 from aligned.chain.errors import TxReverted
 from aligned.chain.rpc import RpcError
 from aligned.core.errors import DependencyError
-from tests.integration.chain.code import COUNTER, REVERTER, TARGET, place
+from tests.integration.chain.code import COUNTER, REVERTER, TARGET, emit, place
 from tests.integration.node import Anvil
 
 DEAD = "http://127.0.0.1:1"
@@ -161,15 +161,12 @@ async def test_get_logs__one_block_refused__is_an_error() -> None:
 
 async def test_get_logs__on_a_node__filters_by_topic(anvil: Anvil) -> None:
     place(anvil, COUNTER)
-    sender = anvil.rpc("eth_accounts")[0]
-    for word in (b"\x01" * 32, b"\x02" * 32):
-        anvil.rpc(
-            "eth_sendTransaction", {"from": sender, "to": "0x" + TARGET.hex(), "data": "0x" + word.hex()}
-        )
+    for word in (1, 2):
+        emit(anvil, word)
     async with ChainClient([anvil.url], 31337) as client:
         assert len(await client.get_logs(TARGET, [], 0, 2)) == 2
-        found = await client.get_logs(TARGET, [[b"\x02" * 32, b"\x03" * 32]], 0, 2)
-        assert [entry.topics for entry in found] == [[b"\x02" * 32]]
+        found = await client.get_logs(TARGET, [[(2).to_bytes(32), (3).to_bytes(32)]], 0, 2)
+        assert [entry.topics for entry in found] == [[(2).to_bytes(32)]]
         receipt = await client.get_receipt(found[0].tx_hash)
         assert receipt is not None
         assert receipt.logs == (found[0],)

@@ -14,7 +14,7 @@ from aligned.chain.cursor import KEPT_BLOCKS, EventCursor
 from aligned.chain.types import LogEntry
 from aligned.core.errors import DependencyError, InvariantError
 from aligned.storage.postgres import Connection, Database
-from tests.integration.chain.code import COUNTER, TARGET, place
+from tests.integration.chain.code import COUNTER, TARGET, emit, place
 from tests.integration.node import Anvil
 
 
@@ -55,12 +55,6 @@ async def client(anvil: Anvil) -> AsyncIterator[ChainClient]:
         yield opened
 
 
-def _emit(anvil: Anvil, word: int) -> None:
-    sender = anvil.rpc("eth_accounts")[0]
-    data = "0x" + word.to_bytes(32).hex()
-    anvil.rpc("eth_sendTransaction", {"from": sender, "to": "0x" + TARGET.hex(), "data": data})
-
-
 def _cursor(rows: _Rows, client: ChainClient, **options: Any) -> EventCursor:
     return EventCursor(rows.database, client, "test", TARGET, [], 0, **options)
 
@@ -75,7 +69,7 @@ async def test_cursor__events_in_many_ranges__each_once_in_order(
     anvil: Anvil, rows: _Rows, client: ChainClient
 ) -> None:
     for word in range(1, 8):
-        _emit(anvil, word)
+        emit(anvil, word)
         anvil.mine(3)
     await _drain(_cursor(rows, client, range_blocks=5), rows)
     assert await rows.words() == list(range(1, 8))
@@ -84,9 +78,9 @@ async def test_cursor__events_in_many_ranges__each_once_in_order(
 async def test_cursor__new_object_under_the_same_name__goes_on(
     anvil: Anvil, rows: _Rows, client: ChainClient
 ) -> None:
-    _emit(anvil, 1)
+    emit(anvil, 1)
     await _drain(_cursor(rows, client), rows)
-    _emit(anvil, 2)
+    emit(anvil, 2)
     await _drain(_cursor(rows, client), rows)
     assert await rows.words() == [1, 2]
 
@@ -94,7 +88,7 @@ async def test_cursor__new_object_under_the_same_name__goes_on(
 async def test_cursor__handler_fails__neither_rows_nor_position_stay(
     anvil: Anvil, rows: _Rows, client: ChainClient
 ) -> None:
-    _emit(anvil, 1)
+    emit(anvil, 1)
     cursor = _cursor(rows, client)
     before = await cursor.next_block()
 
@@ -112,7 +106,7 @@ async def test_cursor__handler_fails__neither_rows_nor_position_stay(
 async def test_cursor__confirmations__stays_below_the_head(
     anvil: Anvil, rows: _Rows, client: ChainClient
 ) -> None:
-    _emit(anvil, 1)
+    emit(anvil, 1)
     cursor = _cursor(rows, client, confirmations=2)
     anvil.mine(1)
     await _drain(cursor, rows)
@@ -127,16 +121,16 @@ async def test_cursor__reorganisation__undone_and_read_again(
     anvil: Anvil, rows: _Rows, client: ChainClient, new_blocks: int
 ) -> None:
     cursor = _cursor(rows, client)
-    _emit(anvil, 1)
+    emit(anvil, 1)
     await _drain(cursor, rows)
     snapshot = anvil.rpc("evm_snapshot")
     for word in (2, 3):
-        _emit(anvil, word)
+        emit(anvil, word)
         await _drain(cursor, rows)
     assert await rows.words() == [1, 2, 3]
     anvil.rpc("evm_revert", snapshot)
     anvil.rpc("evm_increaseTime", "0x64")
-    _emit(anvil, 4)
+    emit(anvil, 4)
     anvil.mine(new_blocks - 1)
     await _drain(cursor, rows)
     assert await rows.words() == [1, 4]
@@ -147,7 +141,7 @@ async def test_cursor__anvil_reorg__only_the_changed_blocks_are_undone(
 ) -> None:
     cursor = _cursor(rows, client)
     for word in (1, 2, 3):
-        _emit(anvil, word)
+        emit(anvil, word)
         await _drain(cursor, rows)
     undone: list[int] = []
 
@@ -168,7 +162,7 @@ async def test_cursor__node_behind__waits_instead_of_undoing(
 ) -> None:
     cursor = _cursor(rows, client)
     snapshot = anvil.rpc("evm_snapshot")
-    _emit(anvil, 1)
+    emit(anvil, 1)
     await _drain(cursor, rows)
     anvil.rpc("evm_revert", snapshot)
     assert not await cursor.step(rows.handle, rows.undo)
@@ -181,14 +175,14 @@ async def test_cursor__everything_we_knew_is_gone__starts_over(
     cursor = _cursor(rows, client)
     snapshot = anvil.rpc("evm_snapshot")
     for word in range(1, 4):
-        _emit(anvil, word)
+        emit(anvil, word)
         await _drain(cursor, rows)
     async with rows.database.transaction() as conn:
         await conn.execute("DELETE FROM chain_cursor_block WHERE number < 3")
     anvil.rpc("evm_revert", snapshot)
     anvil.rpc("evm_increaseTime", "0x64")
     for word in range(11, 15):
-        _emit(anvil, word)
+        emit(anvil, word)
     await _drain(cursor, rows)
     assert await rows.words() == [11, 12, 13, 14]
 
@@ -208,7 +202,7 @@ async def test_cursor__two_processes_on_one_name__each_event_once(
     anvil: Anvil, rows: _Rows, client: ChainClient
 ) -> None:
     for word in range(1, 21):
-        _emit(anvil, word)
+        emit(anvil, word)
     cursors = [_cursor(rows, client, range_blocks=2) for _ in range(3)]
     await asyncio.gather(*(_drain(cursor, rows) for cursor in cursors))
     assert await rows.words() == list(range(1, 21))
@@ -235,10 +229,20 @@ async def test_run__node_down_for_a_while__goes_on_until_stopped(
         return await real()
 
     client.block_number = flaky  # type: ignore[method-assign]
-    _emit(anvil, 1)
+    emit(anvil, 1)
     running = asyncio.create_task(cursor.run(rows.handle, rows.undo, poll_s=0.02, stop=stop))
     async with asyncio.timeout(60):
         while await rows.words() != [1]:  # noqa: ASYNC110 - it looks at a database
             await asyncio.sleep(0.02)
     stop.set()
     await running
+
+
+async def test_cursor__devnet_started_anew_under_an_old_database__is_refused(
+    rows: _Rows, client: ChainClient
+) -> None:
+    await _cursor(rows, client).next_block()
+    with Anvil("--timestamp", "1700000000") as another:
+        async with ChainClient([another.url], another.chain_id) as other:
+            with pytest.raises(InvariantError, match="database_of_another_chain"):
+                await _cursor(rows, other).step(rows.handle, rows.undo)

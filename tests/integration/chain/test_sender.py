@@ -15,7 +15,8 @@ from aligned.chain.abi import contract_abi
 from aligned.chain.client import ChainClient
 from aligned.chain.errors import TxReverted
 from aligned.chain.sender import TxSender
-from aligned.core.errors import ConflictError, DependencyError, PaymentError
+from aligned.chain.types import ChainReceipt
+from aligned.core.errors import ConflictError, DependencyError, InvariantError, PaymentError
 from aligned.storage.postgres import Database
 from tests.integration.chain.code import COUNTER, REVERTER, TARGET, TRAP, count, place, set_slot
 from tests.integration.node import Anvil
@@ -398,3 +399,29 @@ async def test_send__account_without_money__says_so(anvil: Anvil, make: Make) ->
         await make(anvil, account).send("k", TARGET, b"", 1, timeout_s=10)
     with pytest.raises(PaymentError, match="insufficient_funds"):
         await make(anvil, account).send("no gas money", TARGET, b"", gas=30_000, timeout_s=10)
+
+
+async def test_send__node_away_for_a_while__goes_on(
+    anvil: Anvil, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(anvil, COUNTER)
+    failures = iter([DependencyError("chain_unavailable", "down")] * 3)
+    real = ChainClient.get_receipt
+
+    async def flaky(client: ChainClient, tx_hash: bytes) -> ChainReceipt | None:
+        for error in failures:
+            raise error
+        return await real(client, tx_hash)
+
+    monkeypatch.setattr(ChainClient, "get_receipt", flaky)
+    assert (await make(anvil, anvil.new_account()).send("k", TARGET, WORD)).state == "mined"
+    assert count(anvil) == 1
+
+
+async def test_send__devnet_started_anew_under_an_old_database__is_refused(anvil: Anvil, make: Make) -> None:
+    account = anvil.new_account()
+    await make(anvil, account).send("k", TARGET)
+    with Anvil("--timestamp", "1700000000") as another:
+        with pytest.raises(InvariantError, match="database_of_another_chain"):
+            await make(another, account).send("k", TARGET)
+        assert another.nonce(account.address) == 0
