@@ -1,7 +1,7 @@
-"""Measures the gas bill on a fresh anvil, prints it beside the reference's and writes bench/gas.json: `make bench-gas`.
+"""Measures the gas bill on a fresh anvil and writes bench/gas.json: `make bench-gas`.
 
 All figures are whole transactions, except `verify_batch_inclusion_16`: the inner, cold static call that a consumer
-contract makes. They are exact and repeat to the last digit: addresses, blocks, keys and messages are the same each time.
+contract makes. They are exact and repeat to the last digit: addresses, blocks, keys and messages are always the same.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import aligned_native as native
 from rich.console import Console
 from rich.table import Table
+from web3.types import RPCEndpoint
 
 from aligned.chain.abi import contract_abi
 from aligned.core import bls
@@ -49,7 +51,7 @@ LIMIT: dict[str, int] = {
 
 # Calls the address in the first word with the rest as calldata: (gas of the inner static call, success, result).
 # 1. calldata[32:] → memory; 2. gas, staticcall, gas; 3. return difference, success and the first word returned.
-CALLER_CODE = "60203603" + "8060205f37" + "5a" + "5f5f835f5f355afa" + "5a91" + "90602052" + "035f52" + "60205f60403e60605ff3"
+CALLER_CODE = "602036038060205f375a5f5f835f5f355afa5a9190602052035f5260205f60403e60605ff3"
 CALLER = "0x" + "11" * 20
 
 
@@ -72,13 +74,17 @@ def _create(chain: GasChain, sender: str, label: str) -> tuple[bytes, int, int]:
 def _post(chain: GasChain, sender: str, root: bytes) -> int:
     service = chain.deployment.service_manager
     args = (root, POINTER, FEE_WEI)
-    return chain.transact(sender, "AlignedLayerServiceManager", service, "createNewTask", *args, value=FEE_WEI)
+    return chain.transact(
+        sender, "AlignedLayerServiceManager", service, "createNewTask", *args, value=FEE_WEI
+    )
 
 
 def _measure_tasks(chain: GasChain) -> dict[str, int]:
     submitter, responder = chain.account(1), chain.account(2)
     root, block, _ = _create(chain, submitter, "first")
-    chain.respond(responder, root, submitter, block, 0)  # the responder has been paid before, as in daily work
+    chain.respond(
+        responder, root, submitter, block, 0
+    )  # the responder has been paid before, as in daily work
     root, block, create_gas = _create(chain, submitter, "full")
     full = chain.respond(responder, root, submitter, block, 0)
     root, block, _ = _create(chain, submitter, "partial")
@@ -92,7 +98,7 @@ def _measure_tasks(chain: GasChain) -> dict[str, int]:
 
 def _measure_payments(chain: GasChain) -> dict[str, int]:
     payment = chain.deployment.payment_service
-    payers = sorted("0x" + bls.native.keccak256(f"payer {i}".encode())[:20].hex() for i in range(PAYERS))
+    payers = sorted("0x" + native.keccak256(f"payer {i}".encode())[:20].hex() for i in range(PAYERS))
     for payer in payers:
         chain.transact(chain.account(0), "BatcherPaymentService", payment, "deposit", payer, value=10**18)
     _charge(chain, payers, "introduction")  # after this batch everybody is a returning payer
@@ -103,7 +109,7 @@ def _measure_payments(chain: GasChain) -> dict[str, int]:
 
 
 def _charge(chain: GasChain, submitters: list[str], label: str) -> int:
-    root = bls.native.keccak256(label.encode())
+    root = native.keccak256(label.encode())
     payment = chain.deployment.payment_service
     args = (root, POINTER, submitters, FEE_WEI, FEE_PER_PROOF_WEI, FEE_WEI)
     return chain.transact(chain.account(0), "BatcherPaymentService", payment, "createNewTask", *args)
@@ -112,12 +118,12 @@ def _charge(chain: GasChain, submitters: list[str], label: str) -> int:
 def _measure_inclusion(chain: GasChain) -> int:
     """The view as another contract calls it, over a verified batch of depth 16."""
     submitter = chain.account(1)
-    commitments = [bls.native.keccak256(bytes([i])) for i in range(3)]
-    leaf = bls.native.keccak256(b"".join(commitments) + bytes(20))
+    commitments = [native.keccak256(bytes([i])) for i in range(3)]
+    leaf = native.keccak256(b"".join(commitments) + bytes(20))
     index, path, root = 0xA5C3, b"", b""
     block = chain.web3.eth.block_number + 1
     for attempt in range(1_000):
-        path = b"".join(bls.native.keccak256(f"sibling {attempt} {i}".encode()) for i in range(DEPTH))
+        path = b"".join(native.keccak256(f"sibling {attempt} {i}".encode()) for i in range(DEPTH))
         root = _fold(leaf, index, path)
         if len(bls.hash_witness(chain.digest(root, submitter, block)).skips) == 1:
             break
@@ -127,8 +133,8 @@ def _measure_inclusion(chain: GasChain) -> int:
     codec = contract_abi("AlignedLayerServiceManager").functions["verifyBatchInclusion"]
     call = codec.encode(*commitments, bytes(20), root, path, index, submitter)
     target = bytes.fromhex(chain.deployment.service_manager[2:]).rjust(32, b"\0")
-    chain.web3.provider.make_request("anvil_setCode", [CALLER, "0x" + CALLER_CODE])  # type: ignore[arg-type]
-    answer = bytes(chain.web3.eth.call({"to": CALLER, "data": target + call}))  # type: ignore[typeddict-item]
+    chain.web3.provider.make_request(RPCEndpoint("anvil_setCode"), [CALLER, "0x" + CALLER_CODE])
+    answer = bytes(chain.web3.eth.call({"to": CALLER, "data": target + call}))
     gas, success, included = (int.from_bytes(answer[i : i + 32], "big") for i in (0, 32, 64))
     if (success, included) != (1, 1):
         raise RuntimeError("the inclusion check did not hold")
@@ -140,7 +146,7 @@ def _fold(leaf: bytes, index: int, path: bytes) -> bytes:
     for level in range(len(path) // 32):
         sibling = path[32 * level : 32 * level + 32]
         left, right = (sibling, node) if index >> level & 1 else (node, sibling)
-        node = bls.native.keccak256(left + right)
+        node = native.keccak256(left + right)
     return node
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aligned_native as native
 from web3 import HTTPProvider, Web3
 
 from aligned.chain.abi import contract_abi
@@ -68,8 +69,8 @@ class GasChain:
         """Sends a call; its whole transaction's gas."""
         data = contract_abi(name).functions[function].encode(*args)
         # A fixed limit: an estimate would run at the newest block, in which the task was only just created.
-        transaction = {"from": sender, "to": to, "data": data, "value": value, "gas": GAS_LIMIT}
-        tx_hash = self.web3.eth.send_transaction(transaction)  # type: ignore[arg-type]
+        transaction: Any = {"from": sender, "to": to, "data": data, "value": value, "gas": GAS_LIMIT}
+        tx_hash = self.web3.eth.send_transaction(transaction)
         receipt = self.web3.eth.wait_for_transaction_receipt(tx_hash, poll_latency=0.01)
         if receipt["status"] != 1:
             raise RuntimeError(f"{function} reverted")
@@ -78,7 +79,7 @@ class GasChain:
     def view(self, name: str, to: str, function: str, *args: object) -> Any:
         """First return value of a view."""
         codec = contract_abi(name).functions[function]
-        return codec.decode(bytes(self.web3.eth.call({"to": to, "data": codec.encode(*args)})))[0]  # type: ignore[typeddict-item]
+        return codec.decode(bytes(self.web3.eth.call({"to": to, "data": codec.encode(*args)})))[0]
 
     def account(self, index: int) -> str:
         """One of anvil's funded accounts."""
@@ -87,7 +88,7 @@ class GasChain:
     def typical_root(self, sender: str, label: str, created_in: int) -> bytes:
         """A root whose task digest has the typical number of skips, if the task is created in that block."""
         for counter in range(1_000):
-            root = bls.native.keccak256(f"{label} {counter}".encode())
+            root = native.keccak256(f"{label} {counter}".encode())
             digest = self.digest(root, sender, created_in)
             if len(bls.hash_witness(digest).skips) == TYPICAL_SKIPS:
                 return root
@@ -103,7 +104,9 @@ class GasChain:
         digest = self.digest(root, sender, created_in)
         signers = list(zip(self.operators, self.secrets, strict=True))[absent:]
         signatures = {operator.operator_id: secret.sign(digest) for operator, secret in signers}
-        index = self.view("OperatorRegistry", self.deployment.operator_registry, "snapshotIndexAt", created_in)
+        index = self.view(
+            "OperatorRegistry", self.deployment.operator_registry, "snapshotIndexAt", created_in
+        )
         quorum = build_quorum(self.operators, signatures, digest, index)
         service = self.deployment.service_manager
         args = (root, sender, quorum.abi())
@@ -126,7 +129,7 @@ def gas_chain() -> Iterator[GasChain]:
 
 def _register(chain: GasChain, account: str, index: int) -> None:
     deployment = chain.deployment
-    secret = bls.SecretKey(bls.native.bls_secret_from_seed(f"gas operator {index}".encode().ljust(32, b"\0")))
+    secret = bls.SecretKey(native.bls_secret_from_seed(f"gas operator {index}".encode().ljust(32, b"\0")))
     g1, g2 = secret.public_keys()
     digest = possession_digest(_raw(account), deployment.chain_id, _raw(deployment.operator_registry))
     witness = bls.hash_witness(digest)

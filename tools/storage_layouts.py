@@ -122,7 +122,9 @@ def main() -> int:
         f"{name}.{line}" for name, layout in layouts.items() for line in incompatibilities(load(name), layout)
     ]
     if problems:
-        print("not an addition; an upgrade would misread its storage:\n" + "\n".join(problems), file=sys.stderr)
+        print(
+            "not an addition; an upgrade would misread its storage:\n" + "\n".join(problems), file=sys.stderr
+        )
         return 1
     LAYOUT_FOLDER.mkdir(parents=True, exist_ok=True)
     for name, layout in layouts.items():

@@ -25,7 +25,9 @@ class Commitments:
     leaf: bytes
 
 
-def aux_commitment(system: ProvingSystem, verification_key: bytes | None, vm_program_code: bytes | None) -> bytes:
+def aux_commitment(
+    system: ProvingSystem, verification_key: bytes | None, vm_program_code: bytes | None
+) -> bytes:
     """Commitment to program or key: the program wins when both are given, zero when neither is."""
     identity = verification_key if vm_program_code is None else vm_program_code
     return ZERO_HASH if identity is None else keccak256(identity + bytes([system]))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from aligned_native import keccak256
 
-_DOMAIN_TYPE = keccak256(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
-_SUBMISSION_TYPE = keccak256(b"NoncedVerificationData(bytes32 verification_data_hash,uint256 nonce,uint256 max_fee)")
+_DOMAIN_TYPE = keccak256(
+    b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
+_SUBMISSION_TYPE = keccak256(
+    b"NoncedVerificationData(bytes32 verification_data_hash,uint256 nonce,uint256 max_fee)"
+)
 _TASK_TYPE = keccak256(b"BatchVerification(bytes32 batchIdentifierHash,uint32 taskCreatedBlock)")
 _POSSESSION_TYPE = keccak256(b"BN254PubkeyRegistration(address operator)")
 _REFUSAL_TYPE = keccak256(
@@ -19,7 +23,9 @@ POSSESSION_DOMAIN = b"AlignedOperatorRegistry"
 RECEIPT_DOMAIN = b"AlignedBatcherReceipt"
 
 
-def submission_digest(leaf: bytes, nonce: int, max_fee_wei: int, chain_id: int, payment_service: bytes) -> bytes:
+def submission_digest(
+    leaf: bytes, nonce: int, max_fee_wei: int, chain_id: int, payment_service: bytes
+) -> bytes:
     """What a user signs to submit a proof (the reference's NoncedVerificationData)."""
     domain = _domain_separator(SUBMISSION_DOMAIN, chain_id, payment_service)
     return _digest(domain, _SUBMISSION_TYPE, leaf, _word(nonce), _word(max_fee_wei))

@@ -73,8 +73,12 @@ def build_quorum(
     """
     signers = [op for op in operators if op.operator_id in signatures]
     if not signers or len(signers) != len(signatures):
-        raise InvariantError("quorum_signers", f"{len(signatures)} signatures, {len(signers)} of known operators")
-    absent = sorted((op for op in operators if op.operator_id not in signatures), key=lambda op: op.operator_id)
+        raise InvariantError(
+            "quorum_signers", f"{len(signatures)} signatures, {len(signers)} of known operators"
+        )
+    absent = sorted(
+        (op for op in operators if op.operator_id not in signatures), key=lambda op: op.operator_id
+    )
     return QuorumSignature(
         snapshot_index=snapshot_index,
         aggregate_key=bls.aggregate_g1([op.g1 for op in operators]),

@@ -88,7 +88,8 @@ class VerificationData:
     def __post_init__(self) -> None:
         if len(self.proof_generator_addr) != ADDRESS_BYTES:
             raise ProtocolError(
-                MALFORMED_MESSAGE, f"proof_generator_addr: got {len(self.proof_generator_addr)} bytes, expected 20"
+                MALFORMED_MESSAGE,
+                f"proof_generator_addr: got {len(self.proof_generator_addr)} bytes, expected 20",
             )
 
     @property
