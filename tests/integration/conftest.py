@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from tests.integration.node import Anvil
 
 from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.postgres import Database, migrate
+from tests.integration.node import Anvil
 
 _numbers = itertools.count()
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from tests.integration.rig import Rig, RigOperator, RigTask
 
 from aligned.bls_aggregator.service import Aggregator, Context, open_context
 from aligned.core.eip712 import refusal_digest, task_digest
 from aligned.settings import Settings
 from aligned.wire.aggregator import hex_of
+from tests.integration.rig import Rig, RigOperator, RigTask
 
 DEADLINE_S = 30.0
 

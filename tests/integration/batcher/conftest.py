@@ -12,8 +12,6 @@ import httpx
 import pytest
 import pytest_asyncio
 from eth_account import Account
-from tests.integration.batcher.clients import CHAIN_ID, PAYMENT_SERVICE, User
-from tests.integration.batcher.fake_chain import FakeChain
 
 from aligned.batcher.receipts import ReceiptSigner
 from aligned.batcher.service import Batcher, Context
@@ -21,6 +19,8 @@ from aligned.settings import BatcherSettings
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database, migrate
 from aligned.verifiers.pool import VerifierPool
+from tests.integration.batcher.clients import CHAIN_ID, PAYMENT_SERVICE, User
+from tests.integration.batcher.fake_chain import FakeChain
 
 BATCHER_KEY = "0x" + "42" * 32
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.integration.batcher.clients import MAX_FEE_WEI, HelloClient, ReferenceClient, User
-from tests.integration.batcher.conftest import Running, eventually, running_batcher
-from tests.integration.batcher.fake_chain import ETH, FakeChain
-from tests.integration.batcher.proofs import small
-
 from aligned.chain.contracts import BatchStatus
 from aligned.chain.errors import TxReverted
 from aligned.core.commitment import commit
 from aligned.core.types import ProvingSystem
 from aligned.storage.postgres import Database
 from aligned.verifiers.pool import VerifierPool
+from tests.integration.batcher.clients import MAX_FEE_WEI, HelloClient, ReferenceClient, User
+from tests.integration.batcher.conftest import Running, eventually, running_batcher
+from tests.integration.batcher.fake_chain import ETH, FakeChain
+from tests.integration.batcher.proofs import small
 
 
 async def states(db: Database, user: User) -> dict[int, str]:

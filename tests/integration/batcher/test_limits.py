@@ -6,15 +6,15 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.integration.batcher.clients import HelloClient, ReferenceClient, User
-from tests.integration.batcher.conftest import Running, eventually, running_batcher
-from tests.integration.batcher.fake_chain import FakeChain
-from tests.integration.batcher.proofs import small
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from aligned.storage.postgres import Database
 from aligned.verifiers.pool import VerifierPool
+from tests.integration.batcher.clients import HelloClient, ReferenceClient, User
+from tests.integration.batcher.conftest import Running, eventually, running_batcher
+from tests.integration.batcher.fake_chain import FakeChain
+from tests.integration.batcher.proofs import small
 
 
 async def test_connections__more_than_one_ip_may_have__refused_until_one_ends(

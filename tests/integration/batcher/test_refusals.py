@@ -11,13 +11,13 @@ from typing import Any
 import cbor2
 import pytest
 import pytest_asyncio
+from websockets.exceptions import ConnectionClosed
+
+from aligned.core.types import ProvingSystem, VerificationData
 from tests.integration.batcher.clients import MAX_FEE_WEI, HelloClient, ReferenceClient, User
 from tests.integration.batcher.conftest import Running
 from tests.integration.batcher.fake_chain import ETH, GWEI
 from tests.integration.batcher.proofs import VECTORS, risc0, small, sp1
-from websockets.exceptions import ConnectionClosed
-
-from aligned.core.types import ProvingSystem, VerificationData
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "fixtures"
 VALID = {

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.integration.batcher.clients import CHAIN_ID, PAYMENT_SERVICE, HelloClient, ReferenceClient, User
-from tests.integration.batcher.conftest import Running, eventually
-from tests.integration.batcher.proofs import risc0, small, sp1
-
 from aligned.chain.contracts import BatchStatus
 from aligned.core import signing
 from aligned.core.commitment import commit
 from aligned.core.eip712 import receipt_digest
 from aligned.wire.batch_file import decode_batch
+from tests.integration.batcher.clients import CHAIN_ID, PAYMENT_SERVICE, HelloClient, ReferenceClient, User
+from tests.integration.batcher.conftest import Running, eventually
+from tests.integration.batcher.proofs import risc0, small, sp1
 
 
 async def test_reference_client__real_proofs__valid_and_included_in_nonce_order(
