@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {AccessManagedUpgradeable} from
-    "@openzeppelin/contracts-upgradeable/access/manager/AccessManagedUpgradeable.sol";
+import {
+    AccessManagedUpgradeable
+} from "@openzeppelin/contracts-upgradeable/access/manager/AccessManagedUpgradeable.sol";
 import {UUPSUpgradeable} from "@openzeppelin/contracts-upgradeable/proxy/utils/UUPSUpgradeable.sol";
 
 import {BatchStatus, IAlignedLayerServiceManager, ServiceConfig} from "./interfaces/IAlignedLayerServiceManager.sol";
@@ -205,9 +206,8 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
     ) external view returns (bool) {
         bytes32 id = Commitments.batchId(batchMerkleRoot, senderAddress);
         if (_storage().batches[id].status() != BatchStatus.Verified) return false;
-        bytes32 leaf = Commitments.leaf(
-            proofCommitment, pubInputCommitment, provingSystemAuxDataCommitment, proofGeneratorAddr
-        );
+        bytes32 leaf =
+            Commitments.leaf(proofCommitment, pubInputCommitment, provingSystemAuxDataCommitment, proofGeneratorAddr);
         return MerkleTree.verify(batchMerkleRoot, leaf, merkleProof, verificationDataBatchIndex);
     }
 

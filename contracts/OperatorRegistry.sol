@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {AccessManagedUpgradeable} from
-    "@openzeppelin/contracts-upgradeable/access/manager/AccessManagedUpgradeable.sol";
+import {
+    AccessManagedUpgradeable
+} from "@openzeppelin/contracts-upgradeable/access/manager/AccessManagedUpgradeable.sol";
 import {UUPSUpgradeable} from "@openzeppelin/contracts-upgradeable/proxy/utils/UUPSUpgradeable.sol";
 
 import {
@@ -304,7 +305,9 @@ contract OperatorRegistry is IOperatorRegistry, AccessManagedUpgradeable, UUPSUp
         if (key.owner != address(0) && key.owner != msg.sender) revert KeyAlreadyOwned(operatorId, key.owner);
         bytes32 ownId = $.operatorIds[msg.sender];
         if (ownId != 0 && ownId != operatorId) revert OperatorHasAnotherKey(msg.sender, ownId);
-        if (block.timestamp < $.barredUntil[msg.sender]) revert EjectionCooldown(msg.sender, $.barredUntil[msg.sender]);
+        if (block.timestamp < $.barredUntil[msg.sender]) {
+            revert EjectionCooldown(msg.sender, $.barredUntil[msg.sender]);
+        }
         if (!BLS.verify(possessionDigest(msg.sender), point, g2, possession, witness)) {
             revert InvalidPossessionProof(msg.sender);
         }

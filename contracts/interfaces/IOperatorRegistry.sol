@@ -35,7 +35,9 @@ interface IOperatorRegistryEvents {
     event OperatorChurned(address indexed incumbent, address indexed newcomer);
     event OperatorSocketUpdated(bytes32 indexed operatorId, string socket);
     event OperatorStakeUpdated(bytes32 indexed operatorId, uint96 stake);
-    event SnapshotTaken(uint256 indexed snapshotIndex, bytes32 aggregateKeyHash, uint96 totalStake, uint32 operatorCount);
+    event SnapshotTaken(
+        uint256 indexed snapshotIndex, bytes32 aggregateKeyHash, uint96 totalStake, uint32 operatorCount
+    );
     event RegistryConfigUpdated(RegistryConfig config);
     event StakeSourceUpdated(address indexed previous, address indexed current);
 }

@@ -59,7 +59,9 @@ library BLS {
             let finite := and(iszero(iszero(or(x1, y1))), iszero(iszero(or(mload(add(m, 224)), mload(add(m, 256))))))
             finite := and(
                 finite,
-                iszero(iszero(or(or(mload(add(m, 96)), mload(add(m, 128))), or(mload(add(m, 160)), mload(add(m, 192))))))
+                iszero(
+                    iszero(or(or(mload(add(m, 96)), mload(add(m, 128))), or(mload(add(m, 160)), mload(add(m, 192)))))
+                )
             )
             for {} finite {} {
                 finite := 0 // one pass; `break` leaves with ok = false
