@@ -58,7 +58,9 @@ def register(registry: Any, account: Any, key: bls.Key, socket: str = "https://o
     )
 
 
-def bond_and_register(stake_source: Any, registry: Any, account: Any, key: bls.Key, stake_wei: int = STAKE_WEI) -> Member:
+def bond_and_register(
+    stake_source: Any, registry: Any, account: Any, key: bls.Key, stake_wei: int = STAKE_WEI
+) -> Member:
     stake_source.bond(value=stake_wei, sender=account)
     register(registry, account, key)
     return Member(account, key)

@@ -12,7 +12,7 @@ from aligned.chain.abi import decode_error
 
 
 def revert_of(method: Any, *args: Any, sender: Any, value: int = 0, block: str = "pending") -> str:
-    """Simulates the call in the next block (or in the newest one, `latest`); `Name(arguments)` of its error. Fails if it would succeed."""
+    """`Name(arguments)` of the error of a call in the next block (or the newest, `latest`). Fails if there is none."""
     transaction = {
         "from": sender.address,
         "to": method.contract.address,

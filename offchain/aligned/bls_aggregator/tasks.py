@@ -33,7 +33,8 @@ WHERE batch_id = %(batch_id)s AND state <> 'vanished' AND task_block = (
 # A transaction for the old block may be on its way; the next one needs a key of its own.
 _VANISH = """
 UPDATE aggregator_tasks
-SET state = 'vanished', last_code = %s, quorum_at = NULL, answered_block = NULL, respond_calldata = NULL, respond_tx_hash = NULL,
+SET state = 'vanished', last_code = %s, quorum_at = NULL, answered_block = NULL, respond_calldata = NULL,
+    respond_tx_hash = NULL,
     respond_round = respond_round + CASE WHEN respond_calldata IS NULL THEN 0 ELSE 1 END, updated_at = now()
 WHERE task_block >= %s
 """

@@ -166,7 +166,7 @@ class Cluster:
     async def wait_blocks(self, count: int) -> None:
         """Waits until the chain has `count` more blocks."""
         target = await self.chain.block_number() + count
-        while await self.chain.block_number() < target:
+        while await self.chain.block_number() < target:  # noqa: ASYNC110 a chain is polled
             await asyncio.sleep(_BLOCK_POLL_S)
 
     @property

@@ -64,7 +64,7 @@ class Web3Sender:
     def __init__(self, web3: Web3, address: str, submit: Submit | None = None) -> None:
         self.address = str(to_checksum_address(address))
         self._web3 = web3
-        self._submit: Submit = submit or (lambda transaction: web3.eth.send_transaction(transaction))  # type: ignore[arg-type]
+        self._submit: Submit = submit or web3.eth.send_transaction  # type: ignore[assignment]
 
     def deploy(self, bytecode: bytes) -> str:
         """Creates a contract; its address."""
