@@ -24,6 +24,7 @@ from aligned.storage.postgres import Database
 from aligned.wire.fields import to_hex
 
 _PROOF_PATH = re.compile(r"/v1/proofs/0x([0-9a-fA-F]{64})\Z")
+_OWN_PROOF_PATH = re.compile(r"/v1/proofs/0x([0-9a-fA-F]{64})/0x([0-9a-fA-F]{40})/([0-9]{1,19})\Z")
 _NONCE_PATH = re.compile(r"/v1/nonce/0x([0-9a-fA-F]{40})\Z")
 _QUOTED_BATCHES = (1, 10, 32, 100)
 _MAX_SUBMISSIONS = 32
@@ -68,6 +69,8 @@ class BatcherHttp:
     async def _route(self, path: str) -> Reply:
         if match := _PROOF_PATH.match(path):
             return _json(await self._proof(bytes.fromhex(match[1])))
+        if match := _OWN_PROOF_PATH.match(path):
+            return _json(await self._proof(bytes.fromhex(match[1]), (bytes.fromhex(match[2]), int(match[3]))))
         if match := _NONCE_PATH.match(path):
             return _json(await self._nonce(bytes.fromhex(match[1])))
         routes: dict[str, Callable[[], Awaitable[Reply]]] = {
@@ -82,9 +85,10 @@ class BatcherHttp:
             raise AlignedError(MALFORMED_MESSAGE, "expected a 32-byte leaf, or a 20-byte address, as 0x-hex")
         return _problem(HTTPStatus.NOT_FOUND, AlignedError("not_found", f"nothing at {path[:80]}"))
 
-    async def _proof(self, leaf: bytes) -> dict[str, Any]:
+    async def _proof(self, leaf: bytes, own: tuple[bytes, int] | None = None) -> dict[str, Any]:
+        """The newest submissions of a leaf, or only those of one sender and nonce."""
         async with self._db.transaction() as conn:
-            found = await queue.by_leaf(conn, leaf, _MAX_SUBMISSIONS)
+            found = await queue.by_leaf(conn, leaf, _MAX_SUBMISSIONS, own)
             submissions = [
                 self._submission(
                     stored, await queue.position(conn, stored.id) if stored.state == State.QUEUED else None
@@ -101,6 +105,7 @@ class BatcherHttp:
             "state": stored.state,
             "position": position,
             "deadline": stored.deadline_s,
+            "receipt_signature": to_hex(stored.receipt_signature),
             "reason": reason,
         }
         return entries | self._inclusion(stored)

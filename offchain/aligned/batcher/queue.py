@@ -184,10 +184,19 @@ async def by_nonce(conn: Connection, sender: bytes, nonce: int) -> Stored | None
     return None if row is None else _stored(row)
 
 
-async def by_leaf(conn: Connection, leaf: bytes, limit: int) -> list[Stored]:
-    """Submissions of a leaf, latest first."""
+async def by_leaf(
+    conn: Connection, leaf: bytes, limit: int, own: tuple[bytes, int] | None = None
+) -> list[Stored]:
+    """Submissions of a leaf, latest first; with `own` only those of that sender and nonce."""
+    sender, nonce = own or (None, None)
     cursor = await conn.execute(
-        f"{_SELECT_STORED} WHERE s.leaf = %s ORDER BY s.id DESC LIMIT %s", (leaf, limit)
+        f"""
+        {_SELECT_STORED} WHERE s.leaf = %(leaf)s
+            AND (%(sender)s::bytea IS NULL OR s.sender = %(sender)s)
+            AND (%(nonce)s::numeric IS NULL OR s.nonce = %(nonce)s)
+        ORDER BY s.id DESC LIMIT %(limit)s
+        """,
+        {"leaf": leaf, "sender": sender, "nonce": nonce, "limit": limit},
     )
     return [_stored(row) for row in await cursor.fetchall()]
 

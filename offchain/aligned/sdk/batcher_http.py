@@ -31,9 +31,14 @@ class BatcherHttp:
         """Closes the connections."""
         await self._http.aclose()
 
-    async def submissions(self, leaf: bytes) -> list[Submission]:
-        """All that the batcher knows about a leaf; empty for an unknown one."""
-        answer = await self._get(f"/v1/proofs/0x{leaf.hex()}")
+    async def submissions(self, leaf: bytes, own: tuple[bytes, int] | None = None) -> list[Submission]:
+        """What the batcher knows about a leaf, newest first; empty for an unknown one.
+
+        Args:
+            own: sender and nonce, for one submission of a leaf that was submitted often.
+        """
+        which = "" if own is None else f"/0x{own[0].hex()}/{own[1]}"
+        answer = await self._get(f"/v1/proofs/0x{leaf.hex()}{which}")
         if answer is None:
             return []
         try:
@@ -100,14 +105,16 @@ def _submission(row: dict[str, Any]) -> Submission:
     inclusion = None
     if root is not None and path is not None:
         inclusion = InclusionProof(root, path, _integer(row, "index"))
-    sender = _bytes(row["sender"], ADDRESS_BYTES)
-    if sender is None:
-        raise ValueError("sender is null")
+    sender, signature = _bytes(row["sender"], ADDRESS_BYTES), _bytes(row["receipt_signature"])
+    if sender is None or signature is None:
+        raise ValueError("sender or receipt_signature is null")
     return Submission(
         sender=sender,
         nonce=_integer(row, "nonce"),
         state=State(row["state"]),
         position=row.get("position"),
+        deadline_s=_integer(row, "deadline"),
+        receipt_signature=signature,
         inclusion=inclusion,
         sender_address=_bytes(row.get("sender_address"), ADDRESS_BYTES),
         tx_hash=_bytes(row.get("tx_hash"), HASH_BYTES),

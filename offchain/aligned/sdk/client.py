@@ -113,7 +113,8 @@ class AlignedClient:
         leaf, commitments = _known(ticket)
         waiting = Deadline(timeout_s)
         while True:
-            found = _relevant(await self._http.submissions(leaf), ticket)
+            own = (ticket.sender, ticket.nonce) if isinstance(ticket, Receipt) else None
+            found = _relevant(await self._http.submissions(leaf, own))
             inclusion = None if found is None else self._checked(leaf, commitments, found)
             if inclusion is not None and await self._has_reached(inclusion, until):
                 return _as_reached(inclusion, until)
@@ -230,10 +231,8 @@ def _known(ticket: Ticket) -> tuple[bytes, Commitments | None]:
     return ticket, None
 
 
-def _relevant(rows: Sequence[Submission], ticket: Ticket) -> Submission | None:
-    """The receipt's own submission; without a receipt the newest one that is not lost, else the newest."""
-    if isinstance(ticket, Receipt):
-        rows = [row for row in rows if (row.sender, row.nonce) == (ticket.sender, ticket.nonce)]
+def _relevant(rows: Sequence[Submission]) -> Submission | None:
+    """The newest one that is not lost, else the newest."""
     alive = [row for row in rows if not row.state.is_lost]
     candidates = alive or list(rows)
     return candidates[0] if candidates else None

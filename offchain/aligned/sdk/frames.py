@@ -63,7 +63,7 @@ class Accepted:
     leaf: bytes
     sender: bytes
     nonce: int
-    position: int
+    position: int | None
     deadline_s: int
     signature: bytes
 

@@ -99,6 +99,7 @@ class Submission:
     """One row of the batcher's answer about a leaf; `inclusion` from "posted" on.
 
     Attributes:
+        receipt_signature: as in `Receipt`, not checked.
         sender_address: 20 bytes, who created the task (the payment service), part of the batch's identity.
     """
 
@@ -106,6 +107,8 @@ class Submission:
     nonce: int
     state: State
     position: int | None
+    deadline_s: int
+    receipt_signature: bytes
     inclusion: InclusionProof | None
     sender_address: bytes | None
     tx_hash: bytes | None

@@ -33,10 +33,20 @@ class Outstanding:
         Raises:
             ProtocolError: malformed_message: it is for no open submission of this burst.
         """
+        if reply.nonce in self._answers:
+            raise ProtocolError(MALFORMED_MESSAGE, f"a second receipt for nonce {reply.nonce}")
+        self._answers[reply.nonce] = self.receipt(reply)
+
+    def receipt(self, reply: Accepted) -> Receipt:
+        """The receipt for a submission of this burst.
+
+        Raises:
+            ProtocolError: malformed_message: there is none with this nonce and leaf.
+        """
         commitments = self._commitments.get(reply.nonce)
-        if commitments is None or reply.nonce in self._answers or commitments.leaf != reply.leaf:
-            raise ProtocolError(MALFORMED_MESSAGE, f"a receipt for nonce {reply.nonce}, which is not open")
-        self._answers[reply.nonce] = Receipt(
+        if commitments is None or commitments.leaf != reply.leaf:
+            raise ProtocolError(MALFORMED_MESSAGE, f"a receipt for nonce {reply.nonce}, which was not sent")
+        return Receipt(
             commitments=commitments,
             sender=reply.sender,
             nonce=reply.nonce,

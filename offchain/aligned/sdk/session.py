@@ -132,10 +132,32 @@ class BatcherSession:
         while sent.is_open:
             reply = read_reply(await self._receive())
             if isinstance(reply, Accepted):
-                self._check(reply)
+                self.check(reply)
                 sent.accept(reply)
             elif reply is not None:
                 sent.reject(reply)
+
+    def check(self, reply: Accepted) -> None:
+        """Holds a receipt against this signer and the batcher in office.
+
+        Raises:
+            ProtocolError: it is another sender's, or not signed by the batcher.
+        """
+        if reply.sender != self._address:
+            raise ProtocolError(MALFORMED_MESSAGE, "the receipt is for another sender")
+        network, signature = self._network, reply.signature
+        contract = network.payment_service_bytes
+        digest = receipt_digest(
+            reply.leaf, self._address, reply.nonce, reply.deadline_s, network.chain_id, contract
+        )
+        if len(signature) != 65:
+            raise ProtocolError(INVALID_SIGNATURE, f"the receipt's signature has {len(signature)} bytes")
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+        signer = recover_address(digest, r, s, signature[64])
+        if signer != self._batcher:
+            raise ProtocolError(
+                INVALID_SIGNATURE, f"the receipt is by 0x{signer.hex()}, not by the batcher in office"
+            )
 
     async def _greet(self) -> None:
         version = read_protocol_version(await self._receive())
@@ -173,23 +195,6 @@ class BatcherSession:
     @property
     def _address(self) -> bytes:
         return bytes.fromhex(self._signer.address[2:])
-
-    def _check(self, reply: Accepted) -> None:
-        if reply.sender != self._address:
-            raise ProtocolError(MALFORMED_MESSAGE, "the receipt is for another sender")
-        network, signature = self._network, reply.signature
-        contract = network.payment_service_bytes
-        digest = receipt_digest(
-            reply.leaf, self._address, reply.nonce, reply.deadline_s, network.chain_id, contract
-        )
-        if len(signature) != 65:
-            raise ProtocolError(INVALID_SIGNATURE, f"the receipt's signature has {len(signature)} bytes")
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
-        signer = recover_address(digest, r, s, signature[64])
-        if signer != self._batcher:
-            raise ProtocolError(
-                INVALID_SIGNATURE, f"the receipt is by 0x{signer.hex()}, not by the batcher in office"
-            )
 
     async def _send(self, frame: bytes) -> None:
         try:

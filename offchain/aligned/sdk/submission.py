@@ -15,18 +15,18 @@ from aligned.core.errors import (
     PROOF_TOO_LARGE,
     TIMEOUT,
     AlignedError,
-    ConflictError,
     DependencyError,
     ProtocolError,
 )
 from aligned.core.types import VerificationData
 from aligned.sdk.batcher_http import BatcherHttp
+from aligned.sdk.frames import Accepted
 from aligned.sdk.funds import Funds
 from aligned.sdk.models import Receipt, SubmitResult
 from aligned.sdk.network import NetworkConfig
+from aligned.sdk.outstanding import Outstanding
 from aligned.sdk.session import CONNECTION_LOST, BatcherSession
 
-RECEIPT_LOST = "receipt_lost"
 # Proofs on their way at a time: enough to keep the batcher's verifiers busy, few enough to resend after a refusal.
 _WINDOW = 8
 _MAX_RETRIES = 4
@@ -76,12 +76,12 @@ class Submitter:
         """By the batcher's count, queued proofs included."""
         return await self._http.next_nonce(self._address)
 
-    async def has_taken(self, leaf: bytes, nonce: int) -> bool:
-        """Whether the batcher has accepted this very submission."""
-        rows = await self._http.submissions(leaf)
-        return any(
-            (row.sender, row.nonce) == (self._address, nonce) and not row.state.is_lost for row in rows
-        )
+    async def accepted(self, leaf: bytes, nonce: int) -> Accepted | None:
+        """The batcher's word on this very submission, if it has taken it."""
+        for row in await self._http.submissions(leaf, (self._address, nonce)):
+            if not row.state.is_lost:
+                return Accepted(leaf, row.sender, nonce, row.position, row.deadline_s, row.receipt_signature)
+        return None
 
 
 class _Burst:
@@ -182,15 +182,20 @@ class _Burst:
 
     async def _find_nonce(self, index: int, error: AlignedError) -> None:
         """Asks for the next nonce, unless the used one was used by this very proof before the connection broke."""
-        leaf = commit(self._proofs[index]).leaf
-        is_own = self._was_interrupted and error.code == NONCE_USED
-        if is_own and await self._submitter.has_taken(leaf, self._nonce):
-            self._fail(
-                index, ConflictError(RECEIPT_LOST, "accepted, but its receipt is lost; wait for the leaf")
-            )
-            self._nonce += 1
-        else:
+        if not (self._was_interrupted and error.code == NONCE_USED and await self._find_receipt(index)):
             self._nonce = await self._submitter.next_nonce()
+
+    async def _find_receipt(self, index: int) -> bool:
+        data = self._proofs[index]
+        commitments = commit(data)
+        accepted = await self._submitter.accepted(commitments.leaf, self._nonce)
+        if accepted is None or self._session is None:
+            return False
+        self._session.check(accepted)
+        receipt = Outstanding([commitments], self._nonce, self._max_fee_wei).receipt(accepted)
+        self._results[index] = SubmitResult(index, data, receipt=receipt)
+        self._nonce += 1
+        return True
 
 
 def _pause_s(attempt: int) -> float:
