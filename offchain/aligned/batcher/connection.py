@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 _MAX_UNSENT_FRAMES = 20_000
 _POLICY_VIOLATION = 1008
 # A v0.10 client takes whatever comes after its message for the reply to it. It sends the next message as soon as it has
-# a reply, so news are kept back until it has been silent for so long.
+# a reply, so news are kept back until it has been silent for so long. It matches news to proofs by the order of nonces.
 _SILENCE_S = 2.0
 
 
@@ -75,7 +75,7 @@ class ClientConnection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._active_at = self._loop.time()
-        self._news: list[bytes] = []
+        self._news: list[tuple[ProofKey, bytes]] = []
         self._news_timer: asyncio.TimerHandle | None = None
 
     def post(self, frame: bytes | None) -> None:
@@ -87,12 +87,12 @@ class ClientConnection:
         except asyncio.QueueFull:
             self._socket.transport.abort()
 
-    def tell(self, frame: bytes | None) -> None:
+    def tell(self, key: ProofKey, frame: bytes | None) -> None:
         """Passes on news about an accepted proof, when the client can take it."""
         if frame is None or isinstance(self.dialect, HelloDialect):
             self.post(frame)
             return
-        self._news.append(frame)
+        self._news.append((key, frame))
         if self._news_timer is None:
             self._news_timer = self._loop.call_later(_SILENCE_S, self._tell_news)
 
@@ -103,9 +103,14 @@ class ClientConnection:
             self._news_timer = self._loop.call_later(wait_s, self._tell_news)
             return
         self._news_timer = None
-        for frame in self._news:
-            self.post(frame)
-        self._news.clear()
+        self._news.sort(key=lambda item: item[0])
+        news, self._news = self._news, []
+        waits_for = self._services.subscriptions.first_pending(self)
+        for key, frame in news:
+            if key.nonce < waits_for.get(key.sender, key.nonce + 1):
+                self.post(frame)
+            else:
+                self.tell(key, frame)
 
     async def run(self) -> None:
         """Serves the client."""

@@ -25,8 +25,8 @@ class Subscriber(Protocol):
 
     dialect: Dialect
 
-    def tell(self, frame: bytes | None) -> None:
-        """Sends news some time soon; never waits."""
+    def tell(self, key: ProofKey, frame: bytes | None) -> None:
+        """Sends news about a proof some time soon; never waits."""
 
 
 class Subscriptions:
@@ -41,6 +41,13 @@ class Subscriptions:
     def pending(self, subscriber: Subscriber) -> int:
         """How many proofs it waits for."""
         return len(self._pending.get(subscriber, ()))
+
+    def first_pending(self, subscriber: Subscriber) -> dict[bytes, int]:
+        """The lowest nonce of each sender that a connection still waits for."""
+        lowest: dict[bytes, int] = {}
+        for key in self._pending.get(subscriber, ()):
+            lowest[key.sender] = min(key.nonce, lowest.get(key.sender, key.nonce))
+        return lowest
 
     def add(self, stored: Stored, subscriber: Subscriber) -> None:
         """Lets a connection wait for a proof, or answers at once where its fate is known already."""
@@ -75,14 +82,14 @@ class Subscriptions:
                 if self._pending[subscriber][key]:
                     continue
                 self._pending[subscriber][key] = True
-                subscriber.tell(subscriber.dialect.included(inclusion))
+                subscriber.tell(key, subscriber.dialect.included(inclusion))
                 if not subscriber.dialect.wants_outcome:
                     self._forget(key, subscriber)
 
     def dropped(self, key: ProofKey, error: AlignedError) -> None:
         """Tells that an accepted proof will not be in a batch."""
         for subscriber in list(self._by_proof.get(key, ())):
-            subscriber.tell(subscriber.dialect.dropped(error, MessageRef(*key)))
+            subscriber.tell(key, subscriber.dialect.dropped(error, MessageRef(*key)))
             self._forget(key, subscriber)
 
     def replaced(self, key: ProofKey) -> None:
@@ -92,7 +99,7 @@ class Subscriptions:
     def status(self, key: ProofKey, state: str) -> None:
         """Tells a change of state to those who want to hear it."""
         for subscriber in self._by_proof.get(key, ()):
-            subscriber.tell(subscriber.dialect.status(MessageRef(*key), state))
+            subscriber.tell(key, subscriber.dialect.status(MessageRef(*key), state))
 
     def verified(self, key: ProofKey) -> None:
         """Tells that the batch is verified, the last news about a proof."""

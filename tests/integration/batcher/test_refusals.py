@@ -265,13 +265,11 @@ async def reference_replies(batcher: Running, user: User) -> dict[str, Any]:
     forged = user.message(good, 0)
     forged["signature"]["v"] = 1
     poor = User(0xDEAD)
+    gnark = replace(good, proving_system=ProvingSystem.GROTH16_BN254)
     cases: dict[str, tuple[Any, Any]] = {
         "garbage": (b"\xff", {"Error"}),
         "unknown system": (unknown, {"InvalidProof": "VerifierNotSupported"}),
-        "gnark": (
-            user.message(replace(good, proving_system=ProvingSystem.GROTH16_BN254), 0),
-            {"InvalidProof": "VerifierNotSupported"},
-        ),
+        "gnark": (user.message(gnark, 0), {"InvalidProof": "VerifierNotSupported"}),
         "empty": (user.message(replace(good, proof=b""), 0), {"InvalidProof": "RejectedProof"}),
         "wrong proof": (user.message(replace(good, pub_input=b"x"), 0), {"InvalidProof": "RejectedProof"}),
         "forged": (forged, "InvalidSignature"),
