@@ -43,7 +43,7 @@ def redact_url(url: str) -> str:
 
 def redact(value: object, name: str = "") -> object:
     """A value fit for a log: secrets by name and URLs by content removed, bytes as 0x hex; containers as well."""
-    if _SECRET_NAME.search(name) and value is not None:
+    if _SECRET_NAME.search(name) and not name.endswith("_file") and value is not None:
         return REDACTED
     if isinstance(value, bytes):
         return "0x" + value.hex()

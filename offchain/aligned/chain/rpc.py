@@ -76,9 +76,7 @@ class RpcPool:
             raise DependencyError(CHAIN_UNAVAILABLE, "no RPC URL configured")
         timeout = {"timeout": aiohttp.ClientTimeout(total=timeout_s)}
         self._endpoints = [
-            _Endpoint(
-                AsyncHTTPProvider(url, timeout, exception_retry_configuration=None), urlsplit(url).netloc
-            )
+            _Endpoint(AsyncHTTPProvider(url, timeout, exception_retry_configuration=None), _host(url))
             for url in urls
         ]
         self._chain_id = chain_id
@@ -122,6 +120,12 @@ class RpcPool:
                 WRONG_CHAIN, f"{endpoint.name} serves chain {found}, expected {self._chain_id}"
             )
         endpoint.chain_checked = True
+
+
+def _host(url: str) -> str:
+    # Never the whole URL: user, path and query are where keys are.
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
 async def _ask(endpoint: _Endpoint, method: str, params: Sequence[object]) -> Any:

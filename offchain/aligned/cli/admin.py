@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from aligned.cli.options import config_option
 from aligned.cli.output import Result, command
+from aligned.observability import redact
 from aligned.settings import load
 from aligned.storage.postgres import Database, migrate
 
@@ -44,7 +45,9 @@ async def show(config: Path | None) -> Result:
     Example:
       ALIGNED__BATCHER__PORT=9000 aligned config show --config aligned.toml --json
     """
-    return Result(load(config).model_dump(mode="json"))
+    shown = load(config).model_dump(mode="json")
+    # Keys of RPC providers are in their URLs.
+    return Result({section: redact(fields) for section, fields in shown.items()})
 
 
 @click.group()

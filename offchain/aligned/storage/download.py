@@ -32,6 +32,7 @@ DOWNLOAD_TIMEOUT = "download_timeout"
 MAX_URLS = 5
 MAX_URL_CHARS = 2_048
 MAX_REDIRECTS = 3
+_MAX_ADDRESSES = 4
 _CHUNK_BYTES = 65_536
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -171,7 +172,7 @@ class _Transport(httpx.AsyncHTTPTransport):
 
 
 class _PinnedBackend(AsyncNetworkBackend):
-    """Resolves, checks, and connects to the very address that it checked. Host header and SNI keep the name."""
+    """Resolves, checks, and connects to the very addresses that it checked. Host header and SNI keep the name."""
 
     def __init__(self, allow_private: bool) -> None:
         self._inner = httpcore.AnyIOBackend()
@@ -189,7 +190,15 @@ class _PinnedBackend(AsyncNetworkBackend):
         if not self._allow_private and not all(is_public(address) for address in addresses):
             # One private address among public ones is already an attempt to get inside.
             raise ProtocolError(PRIVATE_ADDRESS, f"{host} is not on the public internet")
-        return await self._inner.connect_tcp(str(addresses[0]), port, timeout, local_address, socket_options)
+        last: Exception | None = None
+        for address in addresses[:_MAX_ADDRESSES]:
+            try:
+                return await self._inner.connect_tcp(
+                    str(address), port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+        raise last or httpcore.ConnectError(f"{host} has no address")
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)

@@ -79,7 +79,9 @@ async def test_client__url_of_another_chain__never_used(anvil: Anvil) -> None:
 
 
 async def test_client__all_dead__is_retryable_and_hides_the_url() -> None:
-    async with ChainClient(["http://127.0.0.1:1/v2/secret-key"], 31337, timeout_s=2) as client:
+    async with ChainClient(
+        ["http://secret-key:secret-key@127.0.0.1:1/v2/secret-key"], 31337, timeout_s=2
+    ) as client:
         with pytest.raises(DependencyError) as caught:
             await client.block_number()
     assert (caught.value.code, caught.value.retryable) == ("chain_unavailable", True)

@@ -190,6 +190,22 @@ async def test_download__name_that_changes_its_address__connects_to_the_checked_
     assert "127.0.0.1" not in dialled
 
 
+async def test_download__first_address_unreachable__next_one_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = asyncio.BaseEventLoop.getaddrinfo
+
+    async def lookup(self: asyncio.BaseEventLoop, host: str, port: int, **options: Any) -> list[Any]:
+        if host != "two.example":
+            return await real(self, host, port, **options)
+        # 127.0.0.2 is up, but nobody listens there.
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ("127.0.0.2", "127.0.0.1")]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", lookup)
+    async with _server(_says(OK + b"Content-Length: 2\r\n\r\nhi")) as url:
+        assert await download(url.replace("127.0.0.1", "two.example"), 10, 20, allow_private=True) == b"hi"
+
+
 async def test_download__one_private_address_among_public_ones__is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

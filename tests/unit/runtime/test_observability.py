@@ -32,12 +32,13 @@ def test_redact__nested_values__secrets_go_and_bytes_become_hex() -> None:
         "error": ValueError("at https://u:hunter2@h/"),
         "count": 3,
         "nothing": None,
+        "password_file": "/etc/aligned/password",
     }
     shown = redact(given)
     assert "hunter2" not in repr(shown)
     assert isinstance(shown, dict)
     assert shown["keys"] == [{"private_key": "[redacted]", "root": "0xab"}]
-    assert (shown["count"], shown["nothing"]) == (3, None)
+    assert (shown["count"], shown["nothing"], shown["password_file"]) == (3, None, "/etc/aligned/password")
 
 
 def test_logging__json__one_object_a_line_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
