@@ -79,13 +79,18 @@ def operator_figures() -> list[Figure]:
     ]
 
 
+def number(value: float | None) -> str:
+    """Whole above a thousand, else four digits."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.4g}"
+
+
 def render(figures: list[Figure]) -> Table:
     """One row a figure."""
     table = Table("figure", "unit", "ours", "reference", "bar", "met")
     for figure in figures:
-        numbers = (
-            "" if value is None else f"{value:,.6g}" for value in (figure.value, figure.reference, figure.bar)
-        )
+        numbers = (number(value) for value in (figure.value, figure.reference, figure.bar))
         table.add_row(figure.name, figure.unit, *numbers, {True: "yes", False: "NO", None: ""}[figure.holds])
     return table
 
