@@ -29,8 +29,8 @@ STEPS: dict[str, list[list[str]]] = {
     "lint": [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        ["mypy", "offchain", "tools", "scripts"],
-        ["lint-imports"],
+        ["mypy", "offchain", "tools", "scripts", "bench"],
+        ["lint-imports", "--no-logo"],
         ["forge", "fmt", "--check"],
         ["node_modules/.bin/solhint", "--disc", "--noPoster", "--max-warnings", "0", "contracts/**/*.sol"],
         ["cargo", "fmt", "--manifest-path", "zkvm/Cargo.toml", "--all", "--check"],
