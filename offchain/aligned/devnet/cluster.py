@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Self
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import ServiceManager
 from aligned.chain.deployment import Deployment
-from aligned.core.errors import InvariantError
+from aligned.core.errors import DependencyError, InvariantError
 from aligned.devnet import layout
 from aligned.devnet.anvil import CHAIN_ID, Anvil, Cheats
 from aligned.devnet.keys import AGGREGATOR, BATCHER, DEPLOYER, KeyFolder, RoleKeys
@@ -137,7 +138,7 @@ class Cluster:
         for role in reversed(parts.roles.values()):
             await asyncio.to_thread(role.process.stop)
         if parts.chain is not None:
-            await parts.chain.close()
+            await self._leave_chain(parts.chain)
         if parts.store is not None:
             parts.store.stop()
         if parts.postgres is not None:
@@ -145,6 +146,13 @@ class Cluster:
         if parts.anvil is not None:
             parts.anvil.process.stop()
         self._parts = _Parts()
+
+    async def _leave_chain(self, chain: ChainClient) -> None:
+        """A node that was there before makes blocks on demand again."""
+        if self.config.rpc_url is not None:
+            with contextlib.suppress(DependencyError):
+                await Cheats(chain).mine_on_demand()
+        await chain.close()
 
     @property
     def chain(self) -> ChainClient:
