@@ -30,7 +30,7 @@ PAYERS = 100
 DEPTH = 16
 ABSENT = 3
 
-# Name → (reference's figure, where the physics end: avs-and-verifiers notes in docs/gas.md).
+# What the same step costs in the reference system (v0.10.0).
 REFERENCE: dict[str, int] = {
     "create_new_task": 82_606,
     "respond_0": 259_808,

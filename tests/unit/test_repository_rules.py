@@ -166,6 +166,11 @@ def test_documents__relative_links__lead_somewhere() -> None:
     assert [str(path.parent / target) for path, target in local if not (path.parent / target).exists()] == []
 
 
+def test_sources__pages_they_refer_to__exist() -> None:
+    pages = {page for path, text in texts() for page in re.findall(r"\bdocs/[\w/-]+\.md", text)}
+    assert [page for page in sorted(pages) if not (ROOT / page).is_file()] == []
+
+
 def test_documents__make_targets__exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     targets |= set(re.search(r"^CHECKS := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split())
