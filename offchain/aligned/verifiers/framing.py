@@ -52,7 +52,11 @@ def unpack_verdict(body: bytes) -> Verdict:
     Raises:
         ValueError: the worker wrote something else.
     """
-    match json.loads(body):
+    try:
+        answer = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("not a verdict, but something deeply nested") from error
+    match answer:
         case [bool(valid), str(code), str(reason), int() | float() as seconds]:
             return Verdict(valid, code, reason, float(seconds))
     raise ValueError("not a verdict")

@@ -38,9 +38,8 @@ class DeadlyStore(ObjectStore):
 def main(settings_file: str, moment: str) -> None:
     settings = Settings.model_validate_json(Path(settings_file).read_bytes())
     DeadlyStore.moment = moment
-    service.ObjectStore = DeadlyStore  # type: ignore[misc]
-    on_step = functools.partial(die_at, moment)
-    service.TxSender = functools.partial(TxSender, on_step=on_step)  # type: ignore[assignment,misc]
+    sender = functools.partial(TxSender, on_step=functools.partial(die_at, moment))
+    vars(service).update(ObjectStore=DeadlyStore, TxSender=sender)
     asyncio.run(service.run(settings, asyncio.Event()))
 
 

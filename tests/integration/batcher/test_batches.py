@@ -27,8 +27,8 @@ async def states(db: Database, user: User) -> dict[int, str]:
     return {row["nonce"]: row["state"] for row in rows}
 
 
-async def submit(client: HelloClient, user: User, nonce: int, **terms: int) -> None:
-    reply = await client.ask(user.message(small(nonce), nonce, **terms))
+async def submit(client: HelloClient, user: User, nonce: int, max_fee_wei: int = MAX_FEE_WEI) -> None:
+    reply = await client.ask(user.message(small(nonce), nonce, max_fee_wei=max_fee_wei))
     while "Receipt" not in reply:
         assert "Rejected" not in reply, reply
         reply = await client.read()

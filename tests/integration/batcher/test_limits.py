@@ -124,5 +124,5 @@ async def test_chain__silent__refused_as_unavailable_and_not_ready(
             rejected = await client.next("Rejected")
             assert (rejected["code"], rejected["retryable"]) == ("chain_unavailable", True)
             assert (await batcher.get("/readyz")).status_code == 503
-        async with ReferenceClient(batcher.url) as client:
-            assert await client.ask(user.message(small(), 0)) == "EthRpcError"
+        async with ReferenceClient(batcher.url) as reference:
+            assert await reference.ask(user.message(small(), 0)) == "EthRpcError"

@@ -50,7 +50,7 @@ async def test_batch_file__posted_batch__holds_the_proofs_in_leaf_order(batcher:
     async with HelloClient(batcher.url) as client:
         for nonce, data in enumerate(proofs):
             await client.send(user.message(data, nonce))
-        found = {}
+        found: dict[bytes, tuple[bytes, int]] = {}
         while len(found) < 3:
             body = await client.next("BatchInclusionData")
             found[body["leaf"]] = (body["batch_merkle_root"], body["index_in_batch"])
@@ -71,7 +71,7 @@ async def test_http__proof_by_leaf__tells_state_and_inclusion(batcher: Running, 
 
     async def is_verified() -> bool:
         page = (await batcher.get(f"/v1/proofs/{leaf}")).json()
-        return page["submissions"][0]["state"] == "verified"
+        return bool(page["submissions"][0]["state"] == "verified")
 
     await eventually(is_verified)
     (entry,) = (await batcher.get(f"/v1/proofs/{leaf}")).json()["submissions"]

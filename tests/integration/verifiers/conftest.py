@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-_MODULE = '''
+_MODULE = """
 import os, sys, time
 from aligned.core.types import ProvingSystem
 from aligned.verifiers.base import refused, valid
@@ -64,7 +64,7 @@ make_shout = factory(206, "shout", shout)
 make_pause = factory(207, "pause", pause)
 make_environment = factory(208, "environment", environment)
 make_taken = factory(3, "taken", check)
-'''
+"""
 _NAMES = ("hang", "kill", "exit", "hoard", "check", "fail", "shout", "pause", "environment")
 
 

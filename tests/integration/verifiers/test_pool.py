@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.verifiers.conftest import install
 
 from aligned.core.errors import DependencyError
 from aligned.core.types import ProvingSystem, VerificationData
 from aligned.verifiers.pool import VerifierPool
+from tests.integration.verifiers.conftest import install
 
 HANG, KILL, EXIT, HOARD, CHECK, FAIL, SHOUT, PAUSE, ENVIRONMENT = range(200, 209)
 
@@ -58,7 +58,9 @@ async def test_pool__verifier_that_writes_to_stdout__verdicts_stay_readable() ->
     assert [verdict.code for verdict in verdicts] == ["ok", "ok"]
 
 
-async def test_pool__secret_in_the_environment__is_not_passed_to_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pool__secret_in_the_environment__is_not_passed_to_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("ALIGNED__BATCHER__PASSWORD", "secret")
     async with VerifierPool(1) as pool:
         names = (await pool.verify(proof(ENVIRONMENT))).reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import cbor2
@@ -65,10 +66,8 @@ def test_client_message__one_byte_changed__protocol_error_or_message(
 ) -> None:
     frame = bytearray(encode_submission(submission))
     frame[position % len(frame)] = byte
-    try:
-        decode_client_message(bytes(frame), MAX_BYTES)
-    except ProtocolError as error:
-        assert error.code in ("malformed_message", "unknown_proving_system")
+    with contextlib.suppress(ProtocolError):
+        assert isinstance(decode_client_message(bytes(frame), MAX_BYTES), Submission)
 
 
 def v010_frame() -> dict[str, Any]:

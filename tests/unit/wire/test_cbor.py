@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import tracemalloc
 from typing import Any
@@ -48,11 +49,8 @@ def test_decode__any_value__is_what_was_encoded(value: Any) -> None:
 
 @given(st.binary(max_size=200))
 def test_decode__any_bytes__value_or_malformed_message(data: bytes) -> None:
-    try:
+    with contextlib.suppress(ProtocolError):
         value = decode(data, LIMITS)
-    except ProtocolError as error:
-        assert error.code == "malformed_message"
-    else:
         assert decode(cbor2.dumps(value), LIMITS) == normal(value)
 
 

@@ -1,0 +1,104 @@
+"""Framing, fair queue and registry."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aligned.core.errors import ProofError
+from aligned.core.types import ProvingSystem, VerificationData
+from aligned.verifiers.base import Verdict, check_size
+from aligned.verifiers.fair_queue import FairQueue
+from aligned.verifiers.framing import LENGTH, pack_proof, pack_verdict, unpack_proof, unpack_verdict
+from aligned.verifiers.registry import get_verifier, supported_systems
+
+blobs = st.none() | st.binary(max_size=60)
+proofs = st.builds(
+    VerificationData,
+    st.sampled_from([*ProvingSystem, ProvingSystem(99)]),
+    st.binary(max_size=60),
+    blobs,
+    blobs,
+    blobs,
+    st.just(bytes(20)),
+)
+
+
+@given(proofs)
+def test_framing__proof__comes_back(data: VerificationData) -> None:
+    frame = pack_proof(data)
+    assert LENGTH.unpack(frame[:8])[0] == len(frame) - 8
+    assert unpack_proof(frame[8:]) == data
+
+
+@given(st.booleans(), st.text(max_size=50), st.text(max_size=50), st.floats(0, 100))
+def test_framing__verdict__comes_back(valid: bool, code: str, reason: str, seconds: float) -> None:
+    verdict = Verdict(valid, code, reason, seconds)
+    assert unpack_verdict(pack_verdict(verdict)[8:]) == verdict
+
+
+@given(st.binary(max_size=80))
+def test_framing__worker_writes_anything__value_error_or_verdict(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        assert isinstance(unpack_verdict(data), Verdict)
+
+
+def test_framing__deeply_nested_answer__value_error() -> None:
+    with pytest.raises(ValueError, match="verdict"):
+        unpack_verdict(b"[" * 60_000)
+
+
+@pytest.mark.parametrize(
+    "value", [[], [1, "ok", "", 0], [True, "ok", ""], {"valid": True}, [True, 5, "", 0.0]]
+)
+def test_framing__not_a_verdict__value_error(value: object) -> None:
+    with pytest.raises(ValueError, match="verdict"):
+        unpack_verdict(json.dumps(value).encode())
+
+
+def test_framing__truncated_proof__error_not_a_hang() -> None:
+    with pytest.raises((struct.error, ValueError)):
+        unpack_proof(b"\x04\x01")
+
+
+async def test_fair_queue__lanes__served_in_turn_each_in_order() -> None:
+    queue: FairQueue[str] = FairQueue(10)
+    for item in ("a1", "a2", "a3", "b1", "c1", "c2"):
+        assert queue.put(item[0], item)
+    assert [await queue.get() for _ in range(6)] == ["a1", "b1", "c1", "a2", "c2", "a3"]
+    assert len(queue) == 0
+
+
+async def test_fair_queue__full__put_fails_and_get_waits_when_empty() -> None:
+    queue: FairQueue[int] = FairQueue(1)
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    assert queue.put("x", 1)
+    assert not queue.put("y", 2)
+    assert await waiting == 1
+    assert queue.put("y", 2)
+
+
+def test_registry__reference_ids__supported_and_unsupported() -> None:
+    assert supported_systems()[:3] == [3, 4, 5]
+    assert get_verifier(3).name == "sp1"
+    for system in (0, 1, 2, 250):
+        with pytest.raises(ProofError) as caught:
+            get_verifier(system)
+        assert caught.value.code == "unsupported_system"
+
+
+def test_check_size__larger_than_the_verifier_takes__refused() -> None:
+    verifier = get_verifier(ProvingSystem.CIRCOM_GROTH16_BN256)
+    data = VerificationData(
+        ProvingSystem.CIRCOM_GROTH16_BN256, bytes(verifier.max_proof_bytes + 1), None, None, None, bytes(20)
+    )
+    verdict = check_size(verifier, data)
+    assert verdict is not None
+    assert verdict.code == "proof_too_large"
