@@ -265,6 +265,8 @@ async def reference_replies(batcher: Running, user: User) -> dict[str, Any]:
     forged = user.message(good, 0)
     forged["signature"]["v"] = 1
     poor = User(0xDEAD)
+    elsewhere = user.message(good, 0, payment_service=bytes(20))
+    contracts = ["0x" + "00" * 20, "0x" + user.payment_service.hex()]
     gnark = replace(good, proving_system=ProvingSystem.GROTH16_BN254)
     cases: dict[str, tuple[Any, Any]] = {
         "garbage": (b"\xff", {"Error"}),
@@ -274,10 +276,7 @@ async def reference_replies(batcher: Running, user: User) -> dict[str, Any]:
         "wrong proof": (user.message(replace(good, pub_input=b"x"), 0), {"InvalidProof": "RejectedProof"}),
         "forged": (forged, "InvalidSignature"),
         "chain id": (user.message(good, 0, chain_id=5), "InvalidChainId"),
-        "contract": (
-            user.message(good, 0, payment_service=bytes(20)),
-            {"InvalidPaymentServiceAddress": ["0x" + "00" * 20, "0x" + user.payment_service.hex()]},
-        ),
+        "contract": (elsewhere, {"InvalidPaymentServiceAddress": contracts}),
         "nonce": (user.message(good, 7), "InvalidNonce"),
         "fee": (user.message(good, 0, max_fee_wei=1), "InvalidMaxFee"),
         "poor": (poor.message(good, 0), {"InsufficientBalance": "0x" + poor.address.hex()}),
