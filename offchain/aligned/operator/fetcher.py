@@ -49,7 +49,7 @@ class BatchUnavailable(DependencyError):
 
 @dataclass(frozen=True, slots=True)
 class DownloadLimits:
-    """Bounds on what a stranger's pointer may make this machine do."""
+    """Bounds on what a stranger's pointer may make this machine do; `timeout_s` is for all its URLs together."""
 
     max_bytes: int
     max_proofs: int
@@ -69,10 +69,13 @@ async def fetch_batch(pointer: str, root: bytes, limits: DownloadLimits) -> Batc
     """
     refusal = Refusal.of_batch(UNDECODABLE_BATCH, "no pointer")
     unavailable: AlignedError | None = None
-    for url in pointer.split(",")[:MAX_POINTERS]:
+    urls = [url.strip() for url in pointer.split(",")[:MAX_POINTERS]]
+    # Shared, so that five trickling servers hold a worker no longer than one.
+    timeout_s = limits.timeout_s / len(urls)
+    for url in urls:
         try:
             data = await download(
-                url.strip(), limits.max_bytes, limits.timeout_s, limits.allow_private, limits.allow_redirects
+                url, limits.max_bytes, timeout_s, limits.allow_private, limits.allow_redirects
             )
         except AlignedError as error:
             if error.code == TOO_LARGE:

@@ -26,7 +26,7 @@ SET leased_until = now() + make_interval(secs => %s), attempts = attempts + 1, u
 WHERE (batch_id, task_block) = (
     SELECT batch_id, task_block FROM operator_tasks
     WHERE state IN ('seen', 'failed') AND next_attempt_at <= now() AND leased_until < now()
-    ORDER BY task_block, batch_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    ORDER BY attempts, task_block, batch_id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING batch_id, task_block, batch_root, sender, pointer, attempts
 """
 _RENEW = """
@@ -127,7 +127,10 @@ class TaskStore:
         )
 
     async def claim(self, lease_s: float) -> Task | None:
-        """The oldest task that is due and that nobody works on; None when there is none."""
+        """A task that is due and that nobody works on; None when there is none.
+
+        Those tried least come first: batches that fail over and over must not keep new ones waiting.
+        """
         async with self._db.transaction() as conn:
             row = await (await conn.execute(_CLAIM, (lease_s,))).fetchone()
         return None if row is None else Task(**row)

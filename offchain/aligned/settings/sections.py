@@ -166,7 +166,7 @@ class OperatorSettings(KeySettings):
     verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one per core")
     verifier_timeout_s: float = Field(default=30.0, gt=0, description="time limit for one proof")
     socket: str = Field(default="", max_length=256, description="contact that is registered with the key")
-    task_workers: int = Field(default=2, gt=0, le=64, description="batches worked on at a time")
+    task_workers: int = Field(default=4, gt=0, le=64, description="batches worked on at a time")
     lease_s: float = Field(
         default=15.0, gt=0, description="a batch is taken over so long after its worker died"
     )
