@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.fork.standin import MainnetStandin
 
 _UPSTREAMS = ("WEB3_PROVIDER_URI", "APE_NODE_ETHEREUM")
-_STANDIN = pytest.StashKey["MainnetStandin"]()
+_STANDIN: pytest.StashKey[MainnetStandin] = pytest.StashKey()
 
 
 def _is_fork(config: pytest.Config) -> bool:

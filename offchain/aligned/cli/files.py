@@ -114,6 +114,9 @@ class Ether(click.ParamType):
                 number, decimals = text.removesuffix(unit).strip(), digits
                 break
         whole, _, fraction = number.partition(".")
-        if not (whole.isdecimal() and (fraction == "" or fraction.isdecimal())) or len(fraction) > decimals:
+        if (
+            not (text.isascii() and whole.isdigit() and (fraction + "0").isdigit())
+            or len(fraction) > decimals
+        ):
             self.fail(f"{value!r} is no amount; write 0.1ether, 30gwei or 1000wei", param, ctx)
         return int(whole + fraction.ljust(decimals, "0"))
