@@ -183,6 +183,20 @@ contract PaymentInvariantsTest is TestBase {
         excluded[0] = FuzzSelector(address(handler), selectors);
     }
 
+    /// @dev Without this the invariants could hold because nothing ever happens.
+    function test_handler_canChargeAnswerAndSettle() public {
+        handler.deposit(0, 1 ether);
+        handler.charge(bytes32(uint256(1)), 0, 9, 1e16 - 1, 1e16);
+        uint256 charged = handler.ledger(actor(0));
+        assertTrue(charged < 1 ether, "charged");
+        handler.answer(0, 1 gwei);
+        handler.settle(0);
+        assertTrue(handler.ledger(actor(0)) > charged, "surplus came back");
+        handler.exit(0, true);
+        assertEq(handler.ledger(actor(0)), 0, "withdrawn");
+        invariant_I4_surplus_goes_to_the_payers();
+    }
+
     /// @dev The surplus that is not settled yet lies in the service manager, in the record of its batch.
     function invariant_I1_ether_covers_balances_earnings_and_surplus() public view {
         BatcherPaymentService bps = system.paymentService();

@@ -150,6 +150,19 @@ contract ServiceManagerInvariantsTest is TestBase {
         bytes4[] selectors;
     }
 
+    /// @dev Without this the invariants could hold because nothing ever happens.
+    function test_handler_canAnswerAndReclaim() public {
+        handler.create(0, bytes32(uint256(1)), 1 ether, 1 ether);
+        handler.answer(0, 2, 1, 1 gwei); // operators 0 and 1 only: refused
+        (,,,,, uint256 answers) = handler.posted(0);
+        assertEq(answers, 0, "two of four");
+        handler.answer(0, 6, 1, 1 gwei); // bound to 7: operators 0, 1 and 2
+        handler.reclaim(0);
+        (,, uint256 fee, uint256 paid, uint256 reclaimed, uint256 answered) = handler.posted(0);
+        assertTrue(answered == 1 && paid > 0 && paid + reclaimed == fee, "answered, paid, reclaimed");
+        invariant_I1_ether_covers_balances_fees_and_surplus();
+    }
+
     function invariant_I1_ether_covers_balances_fees_and_surplus() public view {
         AlignedLayerServiceManager sm = system.serviceManager();
         uint256 owed = 0;

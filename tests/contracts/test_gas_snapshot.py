@@ -31,7 +31,9 @@ def measured(artifacts) -> dict[str, int]:
 @pytest.mark.parametrize("name", sorted(BARS))
 def test_gas__measured_afresh__is_not_above_the_snapshot(measured, name):
     snapshot = json.loads(bench_gas.GAS_FILE.read_text())
-    assert measured[name] <= snapshot[name], "cheaper is welcome: then run `make bench-gas` and commit the file"
+    assert measured[name] <= snapshot[name], (
+        "cheaper is welcome: then run `make bench-gas` and commit the file"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(BARS))

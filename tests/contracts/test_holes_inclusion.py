@@ -7,7 +7,9 @@ from eth_utils import keccak
 from quorum_helper import FEE_WEI, POINTER, sign_task
 from reverting import revert_of
 
-COMMITMENTS = [(keccak(bytes([i])), keccak(b"in" + bytes([i])), keccak(b"aux" + bytes([i]))) for i in range(4)]
+COMMITMENTS = [
+    (keccak(bytes([i])), keccak(b"in" + bytes([i])), keccak(b"aux" + bytes([i]))) for i in range(4)
+]
 GENERATOR = bytes(20)
 LEAVES = [keccak(b"".join(parts) + GENERATOR) for parts in COMMITMENTS]
 LEFT, RIGHT = keccak(LEAVES[0] + LEAVES[1]), keccak(LEAVES[2] + LEAVES[3])
@@ -89,7 +91,9 @@ def test_batch__other_sender_or_none__false(verified, included, non_owner):
     assert included(who="0x" + "00" * 20) is False
 
 
-def test_consumer__right_program_and_input__recorded(project, service_manager, verified, user, owner, responder):
+def test_consumer__right_program_and_input__recorded(
+    project, service_manager, verified, user, owner, responder
+):
     """The example consumer fixes the program, so a proof of another one is worth nothing to it."""
     program, input_bytes = b"program", b"\x01" * 12
     consumer = owner.deploy(project.FibonacciConsumer, service_manager, program, 3)
@@ -97,7 +101,9 @@ def test_consumer__right_program_and_input__recorded(project, service_manager, v
     inclusion = (COMMITMENTS[INDEX][0], GENERATOR, ROOT, PATH, INDEX, user)
     error = revert_of(consumer.submit, input_bytes, inclusion, sender=responder)
     assert error.startswith("ProofNotVerified(")
-    assert revert_of(consumer.submit, b"\x01" * 11, inclusion, sender=responder) == "PublicInputTooShort(11, 12)"
+    assert (
+        revert_of(consumer.submit, b"\x01" * 11, inclusion, sender=responder) == "PublicInputTooShort(11, 12)"
+    )
 
 
 def test_consumer__proof_of_its_program__recorded_once_and_again(

@@ -53,7 +53,9 @@ def test_pointer__longest_allowed__accepted(service_manager, user):
 
 def test_root__zero_or_submitted_before__refused(service_manager, task, user):
     args = (POINTER, FEE_WEI)
-    assert revert_of(service_manager.createNewTask, bytes(32), *args, sender=user, value=FEE_WEI) == "ZeroRoot()"
+    assert (
+        revert_of(service_manager.createNewTask, bytes(32), *args, sender=user, value=FEE_WEI) == "ZeroRoot()"
+    )
     error = revert_of(service_manager.createNewTask, task, *args, sender=user, value=FEE_WEI)
     assert error.startswith("BatchAlreadySubmitted(")
 
@@ -108,7 +110,13 @@ def test_answer__caller_tips_itself__tip_refunded_up_to_the_bound(
 ):
     answer = sign_task(service_manager, registry, task, user.address, members)
     receipt = service_manager.respondToTask(
-        task, user, answer.abi(), sender=responder, gas_limit=500_000, max_fee=900 * GWEI, max_priority_fee=800 * GWEI
+        task,
+        user,
+        answer.abi(),
+        sender=responder,
+        gas_limit=500_000,
+        max_fee=900 * GWEI,
+        max_priority_fee=800 * GWEI,
     )
     [event] = receipt.decode_logs(service_manager.ResponsePaid)
     base_fee = chain.blocks[receipt.block_number].base_fee
@@ -124,7 +132,12 @@ def test_answer__costs_more_than_the_fee__pays_the_fee_and_no_other_money(
     chain.mine(1)
     answer = sign_task(service_manager, registry, OTHER_ROOT, user.address, members)
     receipt = service_manager.respondToTask(
-        OTHER_ROOT, user, answer.abi(), sender=responder, gas_limit=500_000, max_fee=9_000 * GWEI,
+        OTHER_ROOT,
+        user,
+        answer.abi(),
+        sender=responder,
+        gas_limit=500_000,
+        max_fee=9_000 * GWEI,
         max_priority_fee=10 * GWEI,
     )
     [event] = receipt.decode_logs(service_manager.ResponsePaid)

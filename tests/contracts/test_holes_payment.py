@@ -78,7 +78,9 @@ def test_cap__set_and_taken_back__is_the_default_again(payment_service, params, 
     assert revert_of(payment_service.setFeeCap, 2**64, sender=users[0]).startswith("CapTooHigh(")
 
 
-def test_poor_user__in_the_middle_of_a_batch__skipped_not_reverted(payment_service, batcher, users, non_owner):
+def test_poor_user__in_the_middle_of_a_batch__skipped_not_reverted(
+    payment_service, batcher, users, non_owner
+):
     payment_service.deposit(non_owner, value=FEE_PER_PROOF + 1, sender=non_owner)
     submitters = [users[0], non_owner, non_owner, non_owner, users[1], users[2]]
     receipt = charge(payment_service, batcher, submitters)
@@ -120,7 +122,9 @@ def test_batch__empty_or_free_or_overdrawn__refused(payment_service, batcher, us
 def test_batch__largest_numbers__refused_not_wrapped_around(payment_service, batcher, users):
     """Fees near 2^256 must not overflow into a small sum."""
     for fee in (2**255, 2**256 - 1, 2**96, 2**64):
-        assert refused(payment_service, batcher, users * 2, fee=fee).startswith("InsufficientFeeForAggregator(")
+        assert refused(payment_service, batcher, users * 2, fee=fee).startswith(
+            "InsufficientFeeForAggregator("
+        )
 
 
 def test_batch__address_with_dirty_upper_bytes__refused(payment_service, batcher, users, web3):

@@ -36,7 +36,9 @@ def test_answer__whole_quorum_signed__batch_is_verified(service_manager, answer,
     assert [event.batchMerkleRoot for event in tx.decode_logs(service_manager.BatchVerified)] == [task]
 
 
-def test_answer__one_of_four_absent__batch_is_verified(service_manager, registry, members, task, user, responder):
+def test_answer__one_of_four_absent__batch_is_verified(
+    service_manager, registry, members, task, user, responder
+):
     partial = sign_task(service_manager, registry, task, user.address, members, absent=members[:1])
     service_manager.respondToTask(task, user, partial.abi(), sender=responder)
     assert service_manager.batchStatus(task, user) == 2
@@ -54,7 +56,9 @@ def test_emptied_quorum__zero_points__refused(service_manager, registry, members
     assert error.startswith("TotalStakeTooLow(0, ")
 
 
-def test_quorum_nobody_ever_joined__zero_points__refused(sender, params, artifacts, project, user, responder, chain):
+def test_quorum_nobody_ever_joined__zero_points__refused(
+    sender, params, artifacts, project, user, responder, chain
+):
     fresh = deploy(sender, params, artifacts)
     service_manager = project.AlignedLayerServiceManager.at(fresh.service_manager)
     service_manager.createNewTask(OTHER_ROOT, POINTER, FEE_WEI, value=FEE_WEI, sender=user)

@@ -74,7 +74,9 @@ def test_upgrade__by_the_admin__keeps_the_state(
     assert (service_manager.config(), service_manager.batchStatus(task, user)) == before
 
 
-def test_upgrade__admin_with_a_delay__waits(project, access_manager, service_manager, registry, owner, newcomer):
+def test_upgrade__admin_with_a_delay__waits(
+    project, access_manager, service_manager, registry, owner, newcomer
+):
     """What a timelock does in production: nothing happens before it was announced for that long."""
     implementation = owner.deploy(project.AlignedLayerServiceManager, registry)
     access_manager.grantRole(0, newcomer, 3_600, sender=owner)

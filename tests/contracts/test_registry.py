@@ -63,7 +63,9 @@ def test_deregister__member__leaves_key_and_stake_out_of_the_next_snapshot(regis
 
 
 def test_snapshot_index__before_the_first_block__refused(registry, members):
-    assert revert_of(registry.snapshotIndexAt, 0, sender=members[0].account).startswith("SnapshotDoesNotCover(")
+    assert revert_of(registry.snapshotIndexAt, 0, sender=members[0].account).startswith(
+        "SnapshotDoesNotCover("
+    )
 
 
 def test_unbonding__counts_no_more_from_the_same_block_on(registry, stake_source, members, chain):
@@ -110,7 +112,9 @@ def test_set_registry__second_time__refused(stake_source, owner):
     assert revert_of(stake_source.setRegistry, owner, sender=owner).startswith("RegistryAlreadySet(")
 
 
-def test_update_stakes__strangers_and_repeats_in_the_list__passed_over(registry, stake_source, members, newcomer):
+def test_update_stakes__strangers_and_repeats_in_the_list__passed_over(
+    registry, stake_source, members, newcomer
+):
     stake_source.bond(value=1, sender=members[0].account)
     operators = [newcomer, members[0].account, members[0].account, members[1].account]
     registry.updateStakes(operators, sender=newcomer)
@@ -120,7 +124,9 @@ def test_update_stakes__strangers_and_repeats_in_the_list__passed_over(registry,
     assert registry.snapshotCount() == count
 
 
-def test_update_stakes__minimum_was_raised__those_below_leave(registry, stake_source, members, owner, newcomer):
+def test_update_stakes__minimum_was_raised__those_below_leave(
+    registry, stake_source, members, owner, newcomer
+):
     stake_source.bond(value=STAKE_WEI, sender=members[0].account)
     registry.updateStakes([members[0].account], sender=newcomer)
     config = list(registry.config())
