@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from aligned.bls_aggregator.claim import claim
 from aligned.chain.contracts import BatchStatus
 from tests.integration.rig import Rig
@@ -137,3 +139,19 @@ async def test_claim__after_an_answer__pays_the_aggregator(rig: Rig, postgres: s
     assert done.amount_wei > 0
     assert done.tx_hash is not None
     assert (await claim(settings)).amount_wei == 0
+
+
+async def test_aggregator__threshold_raised_after_the_quorum__collects_on(
+    rig: Rig, aggregator: RunningAggregator
+) -> None:
+    task = rig.create_task(ROOT, "x")
+    for operator in rig.operators[:3]:
+        await aggregator.sign(signature_of(rig, operator, task))
+    await aggregator.reaches(task, "responding")
+    config = await aggregator.context.chain.manager.config()
+    everybody = dataclasses.replace(config, threshold_bps=10_000)
+    rig.call_as_admin("setConfig", dataclasses.astuple(everybody))
+    described = await aggregator.reaches(task, "open")
+    assert described["last_code"] == "InvalidQuorumThreshold"
+    assert (await aggregator.sign(signature_of(rig, rig.operators[3], task))).status_code == 202
+    assert len((await aggregator.reaches(task, "answered"))["signers"]) == 4
