@@ -76,6 +76,22 @@ async def run_aggregator(config: Path | None, log_json: bool) -> Result:
     return await _serve("aggregator", run, config, log_json)
 
 
+@aggregator.command()
+@command
+@config_option
+async def claim(config: Path | None) -> Result:
+    """Withdraw what the service manager has credited for answers to the aggregator's account.
+
+    \b
+    Example:
+      aligned aggregator claim --config aligned.toml
+    """
+    from aligned.bls_aggregator.claim import claim as withdraw
+
+    done = await withdraw(load(config))
+    return Result({"amount_wei": done.amount_wei, "tx_hash": _hash(done.tx_hash)})
+
+
 @click.group()
 def operator() -> None:
     """Verify batches and sign them; register and deregister."""
