@@ -1,0 +1,62 @@
+"""A devnet that is stopped, or killed, leaves no process behind."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+END_S = 40.0
+
+
+def descendants(pid: int) -> set[int]:
+    """Process ids below `pid`, as Linux knows them."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found |= {int(child)} | descendants(int(child))
+    return found
+
+
+def command_line(pid: int) -> bytes:
+    """Empty for a process that is gone or only waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+async def start_devnet(home: Path) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "aligned.cli.main", "devnet", "--home", str(home), "--operators", "2"),
+        *("--rpc-port", "0", "--batcher-port", "0"),
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stderr is not None
+    seen = b""
+    while b"ready" not in seen:
+        line = await process.stderr.readline()
+        assert line, seen.decode()
+        seen += line
+    return process
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc; other systems have no parent-death signal")
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
+async def test_devnet__stopped_or_killed__all_its_processes_end(
+    tmp_path: Path, signum: signal.Signals
+) -> None:
+    process = await start_devnet(tmp_path / "home")
+    children = {pid: command_line(pid) for pid in descendants(process.pid)}
+    assert len(children) >= 6, "anvil, PostgreSQL, batcher, aggregator and two operators"
+    process.send_signal(signum)
+    await process.wait()
+    deadline = time.monotonic() + END_S
+    while alive := {pid: line for pid, line in children.items() if line and command_line(pid) == line}:
+        assert time.monotonic() < deadline, alive
+        await asyncio.sleep(0.1)
