@@ -46,7 +46,7 @@ async def test_batcher__killed_in_the_middle_of_a_burst__every_proof_has_its_rec
 ) -> None:
     batcher = cluster.role("batcher")
     burst = asyncio.create_task(client.submit([small_proof] * 40, timeout_s=WAIT_S))
-    while await client.nonce() < 3:
+    while await client.nonce() < 3:  # noqa: ASYNC110 the batcher is asked, it tells nothing
         await asyncio.sleep(0.02)
     batcher.process.kill()
     await batcher.start()
