@@ -109,12 +109,11 @@ class BatchPoster:
             with self._metrics.timed("create_task"):
                 posted = await self._chain.create_task(batch.task_key, task)
         except TxReverted as error:
-            if await self._chain.task_status(batch.root) is not BatchStatus.UNKNOWN:
-                raise InvariantError(
-                    "task_exists", f"batch {batch.number} is on chain, yet {error.reason}"
-                ) from error
-            await self._dissolve(batch, error.reason)
-            return
+            if await self._chain.task_status(batch.root) is BatchStatus.UNKNOWN:
+                await self._dissolve(batch, error.reason)
+                return
+            # This form of the transaction failed because another one was there first.
+            posted = await self._chain.create_task(f"{batch.task_key}:found", task)
         await self._finish(batch, posted, submitters)
 
     async def _finish(self, batch: Batch, posted: PostedTask, submitters: tuple[bytes, ...]) -> None:

@@ -56,10 +56,6 @@ class Reservations:
         bids = (reservation.bid for reservation in self._by_sender.get(sender, {}).values())
         return [LiveEntry(b.nonce, b.leaf, b.max_fee_wei, b.size_bytes, State.QUEUED) for b in bids]
 
-    def size_bytes(self) -> int:
-        """Bytes of all proofs in work."""
-        return sum(r.bid.size_bytes for own in self._by_sender.values() for r in own.values())
-
     @contextmanager
     def hold(self, sender: bytes, bid: Bid) -> Iterator[Reservation]:
         """Takes a free nonce until the block ends; a block that fails refuses the proof."""

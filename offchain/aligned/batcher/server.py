@@ -93,4 +93,4 @@ def port_of(running: Server) -> int:
 
 
 def _ip(socket: ServerConnection) -> str:
-    return str(socket.remote_address[0])
+    return str((socket.remote_address or ("gone",))[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ from aligned.wire.batcher_replies import ServerLimits
 log = structlog.get_logger(__name__)
 _GWEI = 10**9
 _POST_POLL_S = 0.25
-_SETTLE_POLL_S = 30.0
+_SETTLE_POLL_S = 10.0
 _RECONCILE_POLL_S = 15.0
 # Messages in work, over all connections, in units of the largest one.
 _MESSAGES_IN_WORK = 64
@@ -148,9 +148,9 @@ class Batcher:
         await run_all(
             stop,
             repeat("market", self._market.refresh, stop, poll_s),
-            repeat("post", self._poster.step, stop, _POST_POLL_S),
+            _interrupted(stop, repeat("post", self._poster.step, stop, _POST_POLL_S)),
             repeat("follow", self._follower.step, stop, poll_s),
-            repeat("settle", self._follower.settle, stop, _SETTLE_POLL_S),
+            _interrupted(stop, repeat("settle", self._follower.settle, stop, _SETTLE_POLL_S)),
             repeat("reconcile", reconciler.step, stop, _RECONCILE_POLL_S),
             serve_until(self._server, stop, self.port),
         )
@@ -234,6 +234,19 @@ class Batcher:
             metrics=self._metrics,
             interval_blocks=own.batch_interval_blocks,
         )
+
+
+async def _interrupted(stop: asyncio.Event, loop: Coroutine[object, object, None]) -> None:
+    """Runs a loop whose steps wait for the chain for minutes: it is cut off at the end, as a crash would do it."""
+    task, stopped = asyncio.ensure_future(loop), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+    finally:
+        for each in (task, stopped):
+            each.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
 
 
 def _listen_limits(own: BatcherSettings) -> ListenLimits:

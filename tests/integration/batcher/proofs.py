@@ -28,6 +28,14 @@ def risc0(name: str, suffix: str = "proof") -> VerificationData:
     return VerificationData(ProvingSystem.RISC0, proof, journal, None, image_id, GENERATOR)
 
 
+def circom(name: str) -> VerificationData:
+    proof, public, key = (
+        (VECTORS / f"circom/{file}.json").read_bytes()
+        for file in (f"{name}.proof", f"{name}.public", "verification_key")
+    )
+    return VerificationData(ProvingSystem.CIRCOM_GROTH16_BN256, proof, public, key, None, GENERATOR)
+
+
 def small(salt: int = 0) -> VerificationData:
     """A valid proof of a few hundred bytes; `salt` makes another leaf of it."""
     return replace(risc0("groth16_v3"), proof_generator_addr=salt.to_bytes(20, "big"))

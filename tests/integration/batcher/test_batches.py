@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+from aligned.batcher.model import PostedTask, Task
 from aligned.chain.contracts import BatchStatus
 from aligned.chain.errors import TxReverted
 from aligned.core.commitment import commit
@@ -289,3 +291,41 @@ async def test_restart__queue_and_posted_batch__nothing_is_lost(
         await client.send(user.message(small(1), 1))
         assert (await client.next("BatchInclusionData"))["nonce"] == 1
     assert len(chain.sent) == 2
+
+
+async def test_stop__while_a_transaction_hangs__ends_and_goes_on_after_restart(
+    db: Database, chain: FakeChain, pool: VerifierPool, user: User, tmp_path: Path
+) -> None:
+    reached, create_task = asyncio.Event(), chain.create_task
+
+    async def hang(_key: str, _task: Task) -> PostedTask:
+        reached.set()
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    chain.create_task = hang  # type: ignore[method-assign,assignment]
+    async with running_batcher(db, chain, pool, tmp_path) as batcher, HelloClient(batcher.url) as client:
+        await submit(client, user, 0)
+        await asyncio.wait_for(reached.wait(), 30)
+    chain.create_task = create_task  # type: ignore[method-assign]
+    async with running_batcher(db, chain, pool, tmp_path) as batcher, HelloClient(batcher.url) as client:
+        await client.send(user.message(small(0), 0))
+        await client.next("BatchInclusionData")
+    assert len(chain.sent) == 1
+
+
+async def test_batch__transaction_failed_but_task_is_there__posted_not_queued_again(
+    batcher: Running, user: User
+) -> None:
+    chain, create_task = batcher.chain, batcher.chain.create_task
+
+    async def lose_race(key: str, task: Task) -> PostedTask:
+        chain.create_task = create_task  # type: ignore[method-assign]
+        await create_task(f"{key}:found", task)
+        raise TxReverted("BatchAlreadySubmitted(0x)", error_name="BatchAlreadySubmitted")
+
+    chain.create_task = lose_race  # type: ignore[method-assign]
+    async with HelloClient(batcher.url) as client:
+        await submit(client, user, 0)
+        await client.next("BatchInclusionData")
+    assert len(chain.sent) == 1
+    assert await states(batcher.db, user) == {0: "posted"}

@@ -86,7 +86,7 @@ async def answer(rig: Rig, client: ChainClient, root: bytes, sender: bytes) -> N
     operators = await registry.operators(block)
     quorum = build_quorum(operators, signatures, digest, await registry.snapshot_index_at(block))
     data = manager.encode_respond_to_task(root, sender, quorum)
-    responder = rig.node.rpc("eth_accounts")[1]
+    responder = rig.web3.to_checksum_address(rig.node.rpc("eth_accounts")[1])
     call = {"from": responder, "to": rig.deployment.service_manager, "data": data, "gas": 600_000}
     await asyncio.to_thread(lambda: rig.web3.eth.send_transaction(call))  # type: ignore[arg-type]
 

@@ -11,19 +11,25 @@ from aligned.core.eip712 import receipt_digest
 from aligned.wire.batch_file import decode_batch
 from tests.integration.batcher.clients import CHAIN_ID, PAYMENT_SERVICE, HelloClient, ReferenceClient, User
 from tests.integration.batcher.conftest import Running, eventually
-from tests.integration.batcher.proofs import risc0, small, sp1
+from tests.integration.batcher.proofs import circom, risc0, small, sp1
 
 
 async def test_reference_client__real_proofs__valid_and_included_in_nonce_order(
     batcher: Running, user: User
 ) -> None:
-    proofs = [sp1("fib_a", "fib"), risc0("fib3_20_composite"), small()]
+    proofs = [
+        sp1("fib_a", "fib"),
+        risc0("fib3_20_composite"),
+        small(),
+        circom("preimage_a"),
+        sp1("agg", "agg"),
+    ]
     async with ReferenceClient(batcher.url) as client:
         await client.submit(user, proofs, 0)
         found = await client.inclusions(proofs)
-    assert sum(len(sent.task.submitters) for sent in batcher.chain.sent) == 3
+    assert sum(len(sent.task.submitters) for sent in batcher.chain.sent) == 5
     assert {root for root, _ in found} == {sent.task.root for sent in batcher.chain.sent}
-    assert batcher.chain.accounts[user.address].nonce == 3
+    assert batcher.chain.accounts[user.address].nonce == 5
 
 
 async def test_hello_client__proof__signed_receipt_then_status_and_inclusion(
