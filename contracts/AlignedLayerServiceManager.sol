@@ -103,9 +103,7 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         }
         emit BatchVerified(batchMerkleRoot, senderAddress);
 
-        uint256 calldataGas =
-            quorum.nonSigners.length * NON_SIGNER_CALLDATA_GAS + quorum.witness.skips.length * SKIP_CALLDATA_GAS;
-        uint256 gasUsed = gasAtStart - gasleft() + FIXED_RESPONSE_GAS + calldataGas;
+        uint256 gasUsed = gasAtStart - gasleft() + _unmeasuredGas(quorum);
         uint256 feeWei = batch.feeWei();
         uint256 paidWei = _min(feeWei, gasUsed * _refundedGasPrice(parameters.maxTipGwei));
         $.batches[id] = batch.with(BatchStatus.Verified, feeWei - paidWei);
@@ -323,6 +321,14 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         // The configuration keeps minTotalStake, minSigners and thresholdBps above 0, so this cannot be 0 >= 0.
         if (signedStake * BPS < totalStake * parameters.thresholdBps) {
             revert InvalidQuorumThreshold(signedStake, _ceilDiv(totalStake * parameters.thresholdBps, BPS));
+        }
+    }
+
+    function _unmeasuredGas(QuorumSignature calldata quorum) private pure returns (uint256) {
+        unchecked {
+            // Lengths of arrays that fit into calldata: no product or sum comes near 2^256.
+            return FIXED_RESPONSE_GAS + quorum.nonSigners.length * NON_SIGNER_CALLDATA_GAS + quorum.witness.skips.length
+                * SKIP_CALLDATA_GAS;
         }
     }
 

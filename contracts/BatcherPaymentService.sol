@@ -264,16 +264,14 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
         returns (uint256 charged, bytes32 payers)
     {
         (uint256 list, uint256 end) = PayerList.copy(submitters);
+        uint256 at = list;
         uint256 kept = list; // behind the last entry that paid
-        uint256 defaultCapWei = _DEFAULT_FEE_CAP;
-        for (uint256 at = list; at < end;) {
-            (address user, uint256 count, uint256 next) = PayerList.run(at, end);
-            uint256 paid = count;
-            if (!PackedAccounts.charge($.accounts, user, count, feeWei, defaultCapWei)) {
-                paid = _chargePartly($, root, user, count, feeWei);
-            }
-            kept = PayerList.keep(kept, at, paid);
-            at = next;
+        while (true) {
+            (at, kept) = PackedAccounts.chargeInFull($.accounts, at, end, kept, feeWei, _DEFAULT_FEE_CAP);
+            if (at == end) break;
+            (address user, uint256 count) = PayerList.run(at);
+            kept = PayerList.keep(kept, at, _chargePartly($, root, user, count, feeWei));
+            at += 32 * count;
         }
         return PayerList.close(list, kept);
     }
@@ -288,7 +286,7 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
         SkipReason reason = SkipReason.AboveCap;
         if (feeWei <= _capOf(account)) {
             reason = SkipReason.InsufficientBalance;
-            paid = account.balanceWei() / feeWei;
+            paid = account.balanceWei() / feeWei; // less than count, or the whole run had been charged
         }
         $.accounts[user] = account.charged(count, paid * feeWei);
         for (uint256 i = paid; i < count; i++) {

@@ -13,31 +13,46 @@ library PackedAccounts {
     uint256 private constant UNLOCK_SHIFT = 160;
     uint256 private constant NONCE_SHIFT = 200;
 
-    /// @notice Charges `user` for `count` proofs at `feeWei`, if its cap and its balance allow all of them: the common case
-    /// of a batch, in one read and one write.
-    /// @param defaultCapWei Cap of users that set none; below 2^64.
-    /// @return done False if not, and then nothing was changed.
-    function charge(
+    /// @notice Charges the submitters from position `at` of a PayerList on, one read and one write per run of equal entries,
+    /// and stops at the first run that cannot pay in full: the common case of a batch, without any branch it does not need.
+    /// @param kept Position behind the last entry that paid; those charged here are moved down to it.
+    /// @param feeWei Price of a proof, above 0.
+    /// @param defaultCapWei Cap of users that set none, below 2^64.
+    /// @return stoppedAt Position of the run that was not charged, or `end`.
+    /// @return keptNow `kept` after this call.
+    function chargeInFull(
         mapping(address user => PackedAccount) storage accounts,
-        address user,
-        uint256 count,
+        uint256 at,
+        uint256 end,
+        uint256 kept,
         uint256 feeWei,
         uint256 defaultCapWei
-    ) internal returns (bool done) {
+    ) internal returns (uint256 stoppedAt, uint256 keptNow) {
         assembly ("memory-safe") {
-            mstore(0, user)
+            let withinDefault := iszero(gt(feeWei, defaultCapWei))
             mstore(32, accounts.slot)
-            let slot := keccak256(0, 64)
-            let account := sload(slot)
-            let cap := and(shr(CAP_SHIFT, account), 0xffffffffffffffff)
-            if iszero(cap) { cap := defaultCapWei }
-            // With feeWei <= cap < 2^64 the product cannot overflow.
-            let price := mul(count, feeWei)
-            let available := and(account, 0xffffffffffffffffffffffff)
-            if iszero(or(gt(feeWei, cap), gt(price, available))) {
-                sstore(slot, add(sub(account, price), shl(NONCE_SHIFT, count)))
-                done := 1
+            for {} lt(at, end) {} {
+                let user := mload(at)
+                let next := add(at, 32)
+                for {} // ends at the list's sentinel at the latest
+                 eq(mload(next), user) {} { next := add(next, 32) }
+                let size := sub(next, at)
+                mstore(0, user)
+                let slot := keccak256(0, 64)
+                let account := sload(slot)
+                let cap := and(shr(CAP_SHIFT, account), 0xffffffffffffffff)
+                // A product that overflowed has a fee above 2^64, hence above the cap, and is stopped by that.
+                let price := mul(feeWei, shr(5, size))
+                let withinCap := or(and(iszero(cap), withinDefault), iszero(gt(feeWei, cap)))
+                let payable_ := iszero(gt(price, and(account, 0xffffffffffffffffffffffff)))
+                if iszero(and(iszero(shr(160, user)), and(withinCap, payable_))) { break }
+                sstore(slot, add(sub(account, price), shl(sub(NONCE_SHIFT, 5), size))) // size = 32 · messages
+                if xor(kept, at) { mcopy(kept, at, size) }
+                kept := add(kept, size)
+                at := next
             }
+            stoppedAt := at
+            keptNow := kept
         }
     }
 

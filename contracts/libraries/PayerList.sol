@@ -6,7 +6,7 @@ pragma solidity 0.8.30;
 library PayerList {
     error MalformedAddress(uint256 word);
 
-    /// @notice Copies the entries as they are.
+    /// @notice Copies the entries as they are, and behind them a sentinel that differs from the last one.
     /// @return list First position.
     /// @return end Position behind the last entry.
     function copy(address[] calldata entries) internal pure returns (uint256 list, uint256 end) {
@@ -15,17 +15,18 @@ library PayerList {
             let size := shl(5, entries.length)
             calldatacopy(list, entries.offset, size)
             end := add(list, size)
-            mstore(0x40, end)
+            mstore(end, not(mload(sub(end, 32))))
+            mstore(0x40, add(end, 32))
         }
     }
 
-    /// @notice The entry at position `at` (< `end`), how many equal ones stand there in a row, and where the next begins.
-    function run(uint256 at, uint256 end) internal pure returns (address user, uint256 count, uint256 next) {
+    /// @notice The entry at position `at`, which must be before the end, and how many equal ones stand there in a row.
+    function run(uint256 at) internal pure returns (address user, uint256 count) {
         uint256 word;
         assembly ("memory-safe") {
             word := mload(at)
-            next := add(at, 32)
-            for {} lt(next, end) { next := add(next, 32) } { if xor(mload(next), word) { break } }
+            let next := add(at, 32)
+            for {} eq(mload(next), word) {} { next := add(next, 32) }
             count := shr(5, sub(next, at))
         }
         if (word >> 160 != 0) revert MalformedAddress(word);
