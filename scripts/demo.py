@@ -1,4 +1,7 @@
-"""`ape run demo`: real proofs through the whole system, on a devnet of its own; writes .aligned/demo/report.json."""
+"""`ape run demo`: real proofs through the whole system, on a devnet of its own.
+
+Ends with a table and writes .aligned/demo/report.json; the exit code is 0 only if everything held.
+"""
 
 from __future__ import annotations
 

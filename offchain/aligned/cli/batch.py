@@ -82,7 +82,9 @@ async def post(
                 await client.wait_for_batch(prepared.root, timeout_s=timeout_s)
         datas = prepared.verification_data(bytes.fromhex(account.address[2:]))
         verified = [await client.verify_onchain(data) for data in datas] if until == "verified" else []
-    table = Table("#", "leaf", "verified on chain")
+    table = Table("#")
+    table.add_column("leaf", overflow="fold")
+    table.add_column("verified on chain")
     for index, data in enumerate(datas):
         table.add_row(str(index), "0x" + data.leaf.hex(), str(verified[index]) if verified else "not yet")
     answer = {

@@ -100,7 +100,9 @@ def _row(result: SubmitResult, inclusion: Inclusion | AlignedError | None) -> di
 
 
 def _table(rows: list[dict[str, object]]) -> Table:
-    table = Table("#", "leaf", "result")
+    table = Table("#")
+    table.add_column("leaf", overflow="fold")
+    table.add_column("result")
     for row in rows:
         error = row.get("error")
         outcome = row.get("state", "accepted")

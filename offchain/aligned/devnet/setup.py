@@ -17,7 +17,7 @@ from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy import deploy
 from aligned.devnet.keys import BATCHER, DEPLOYER, RoleKeys
 from aligned.devnet.params import DeploymentParams
-from aligned.devnet.senders import Web3Sender, anvil_place, local_account_submit
+from aligned.devnet.senders import Sender, Web3Sender, anvil_place, local_account_submit
 from aligned.operator.register import registration_calldata
 from aligned.sdk.accounts import devnet_account
 from aligned.sdk.wallet import Wallet
@@ -39,6 +39,13 @@ def _deploy(rpc_url: str, chain_id: int) -> Deployment:
     deployer = devnet_account(DEPLOYER)
     sender = Web3Sender(web3, deployer.address, local_account_submit(web3, deployer))
     place = anvil_place(web3) if chain_id == CHAIN_ID else None
+    return deploy(sender, params, Artifacts.load(layout.ARTIFACTS), place)
+
+
+def deploy_named(sender: Sender, web3: Web3, params_name: str) -> Deployment:
+    """Deploys with the parameters of deployments/params/<name>.yaml; a devnet's node places the fixed addresses."""
+    params = DeploymentParams.load(layout.PARAMS / f"{params_name}.yaml")
+    place = anvil_place(web3) if params.chain_id == CHAIN_ID else None
     return deploy(sender, params, Artifacts.load(layout.ARTIFACTS), place)
 
 
