@@ -30,12 +30,9 @@ def cli(account: AccountAPI, params: str, output: Path | None) -> None:
     provider = networks.provider
 
     def submit(transaction: dict[str, Any]) -> str:
-        fields = {
-            "data": transaction["data"],
-            "value": transaction.get("value", 0),
-            "receiver": transaction.get("to"),
-        }
-        return str(account.call(provider.network.ecosystem.create_transaction(**fields)).txn_hash)
+        fields = {name: transaction[name] for name in ("data", "value") if name in transaction}
+        prepared = provider.network.ecosystem.create_transaction(receiver=transaction.get("to"), **fields)
+        return str(account.call(prepared).txn_hash)
 
     deployment = deploy_named(Web3Sender(provider.web3, account.address, submit), provider.web3, params)
     if output or not provider.network.is_dev:
