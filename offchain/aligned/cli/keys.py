@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from aligned.cli.options import read_password
+from aligned.cli.options import PASSWORD_ENV
 from aligned.cli.output import Result, command
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -34,10 +34,10 @@ async def new_ecdsa(file: Path, password_file: Path | None) -> Result:
     Example:
       aligned keys new-ecdsa keys/batcher.json --password-file keys/batcher.pass
     """
-    from aligned.chain.keys import save_ecdsa
+    from aligned.chain.keys import read_password, save_ecdsa
 
     _refuse_existing(file)
-    address = save_ecdsa(file, secrets.token_bytes(32), read_password(password_file))
+    address = save_ecdsa(file, secrets.token_bytes(32), read_password(password_file, PASSWORD_ENV))
     return Result({"file": str(file), "address": address})
 
 
@@ -54,12 +54,12 @@ async def new_bls(file: Path, password_file: Path | None) -> Result:
     """
     from aligned_native import bls_secret_from_seed
 
-    from aligned.chain.keys import save_bls
+    from aligned.chain.keys import read_password, save_bls
     from aligned.core.bls import SecretKey
 
     _refuse_existing(file)
     key = SecretKey(bls_secret_from_seed(secrets.token_bytes(32)))
-    save_bls(file, key.raw, key.public_keys()[0], read_password(password_file))
+    save_bls(file, key.raw, key.public_keys()[0], read_password(password_file, PASSWORD_ENV))
     return Result({"file": str(file), "operator_id": "0x" + key.operator_id().hex()})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from eth_account.signers.local import LocalAccount
 
-from aligned.chain.keys import load_ecdsa
+from aligned.chain.keys import load_ecdsa, read_password
 from aligned.sdk.accounts import devnet_account
 from aligned.sdk.network import DEVNET, DEVNET_CHAIN_ID, NetworkConfig
 
@@ -106,21 +105,7 @@ def read_signer(
             raise click.UsageError(f"--devnet-account: its key is public, and this is chain {chain_id}")
         return devnet_account(number)
     assert keystore is not None
-    return load_ecdsa(keystore, read_password(password_file))
-
-
-def read_password(password_file: Path | None) -> str:
-    """From the file, else from the environment.
-
-    Raises:
-        click.UsageError: neither is there.
-    """
-    if password_file is not None:
-        return password_file.read_text().rstrip("\r\n")
-    password = os.environ.get(PASSWORD_ENV)
-    if password is None:
-        raise click.UsageError(f"no password: give --password-file or set {PASSWORD_ENV}")
-    return password
+    return load_ecdsa(keystore, read_password(password_file, PASSWORD_ENV))
 
 
 def config_option(function: F) -> F:

@@ -74,7 +74,8 @@ class SyncClient:
     def wait(self, ticket: Ticket, *, until: Until = "verified", timeout_s: float = 600.0) -> Inclusion:
         """Waits until a proof is in a posted batch, or until that batch is verified on chain.
 
-        The inclusion path is recomputed here, and "verified" is what the contract says, not the batcher.
+        The path is recomputed here. "posted" is the batcher's word, "verified" is what the contract says. While batcher
+        or chain do not answer, it goes on waiting.
 
         Args:
             ticket: receipt, the proof itself, or its 32-byte leaf.

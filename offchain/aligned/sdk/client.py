@@ -14,7 +14,7 @@ from aligned.chain.deployment import address_bytes
 from aligned.chain.types import ChainReceipt
 from aligned.core import fees
 from aligned.core.commitment import Commitments, commit
-from aligned.core.errors import INVALID_SIGNATURE, ConflictError, ProtocolError
+from aligned.core.errors import INVALID_SIGNATURE, ConflictError, DependencyError, ProtocolError
 from aligned.core.types import VerificationData
 from aligned.sdk.batcher_http import BatcherHttp
 from aligned.sdk.deadline import Deadline
@@ -100,7 +100,8 @@ class AlignedClient:
     async def wait(self, ticket: Ticket, *, until: Until = "verified", timeout_s: float = 600.0) -> Inclusion:
         """Waits until a proof is in a posted batch, or until that batch is verified on chain.
 
-        The inclusion path is recomputed here, and "verified" is what the contract says, not the batcher.
+        The path is recomputed here. "posted" is the batcher's word, "verified" is what the contract says. While batcher
+        or chain do not answer, it goes on waiting.
 
         Args:
             ticket: receipt, the proof itself, or its 32-byte leaf.
@@ -111,14 +112,18 @@ class AlignedClient:
             DependencyError: timeout, with the state it was in.
         """
         leaf, commitments = _known(ticket)
+        own = (ticket.sender, ticket.nonce) if isinstance(ticket, Receipt) else None
         waiting = Deadline(timeout_s)
         while True:
-            own = (ticket.sender, ticket.nonce) if isinstance(ticket, Receipt) else None
-            found = _relevant(await self._http.submissions(leaf, own))
-            inclusion = None if found is None else self._checked(leaf, commitments, found)
-            if inclusion is not None and await self._has_reached(inclusion, until):
-                return _as_reached(inclusion, until)
-            if inclusion is None and found is not None and found.state.is_lost:
+            try:
+                found = _relevant(await self._http.submissions(leaf, own))
+                inclusion = None if found is None else self._checked(leaf, commitments, found)
+                if inclusion is not None and await self._has_reached(inclusion, until):
+                    return _as_reached(inclusion, until)
+            except DependencyError as error:
+                await waiting.pause(f"{error.code}: {error.message}")
+                continue
+            if found is not None and found.state.is_lost:
                 raise ConflictError(PROOF_LOST, f"{found.state}: {found.reason or 'no reason given'}")
             await waiting.pause(f"state {found.state if found else 'unknown to the batcher'}, wanted {until}")
 
@@ -179,7 +184,14 @@ class AlignedClient:
             DependencyError: timeout.
         """
         poster, waiting = sender or self._own_wallet().address, Deadline(timeout_s)
-        while (status := await self._manager.batch_status(root, poster)) != BatchStatus.VERIFIED:
+        while True:
+            try:
+                status = await self._manager.batch_status(root, poster)
+            except DependencyError as error:
+                await waiting.pause(f"{error.code}: {error.message}")
+                continue
+            if status == BatchStatus.VERIFIED:
+                return
             if status in (BatchStatus.EXPIRED, BatchStatus.REVOKED):
                 raise ConflictError(PROOF_LOST, f"the batch is {status.name.lower()}")
             await waiting.pause(f"the batch is {status.name.lower()}")

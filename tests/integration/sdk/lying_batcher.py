@@ -113,10 +113,10 @@ class LyingBatcher:
 
 
 @asynccontextmanager
-async def running(batcher: LyingBatcher) -> AsyncIterator[LyingBatcher]:
+async def running(batcher: LyingBatcher, port: int = 0) -> AsyncIterator[LyingBatcher]:
     """Serves until the block ends."""
     server: Server = await serve(
-        batcher.serve_client, "127.0.0.1", 0, process_request=batcher.answer_http, max_size=10 * MAX_BYTES
+        batcher.serve_client, "127.0.0.1", port, process_request=batcher.answer_http, max_size=10 * MAX_BYTES
     )
     async with server:
         batcher.port = server.sockets[0].getsockname()[1]
