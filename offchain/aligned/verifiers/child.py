@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from aligned.verifiers.framing import LENGTH, MAX_VERDICT_BYTES, pack_proof, unp
 from aligned.verifiers.worker import OUT_OF_MEMORY_STATUS
 
 _START_TIMEOUT_S = 60.0
+_PIPE_BYTES = 1 << 20
 _END_TIMEOUT_S = 1.0
 # All that a worker gets of the environment: no secret of the service is in reach of a hostile proof. RISC0_DEV_MODE
 # is passed on because the native extension refuses to run with it.
@@ -33,6 +35,14 @@ _PASSED_ON = (
 _ENVIRONMENT = {"RAYON_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
+def _widen(process: Process) -> None:
+    """Lets most proofs pass to the worker in one piece, so that it does not wait for our event loop in between."""
+    assert process.stdin is not None
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # too many such pipes: slower, not wrong
+            fcntl.fcntl(process.stdin.transport.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
 class Child:
     """A running worker. It is killed, never asked, when it does not answer as agreed."""
 
@@ -48,7 +58,9 @@ class Child:
         """
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ENVIRONMENT
         command = (sys.executable, "-m", "aligned.verifiers.worker", str(memory_bytes))
-        child = cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment))
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+        _widen(process)
+        child = cls(process)
         try:
             await asyncio.wait_for(child._read_verdict(), _START_TIMEOUT_S)
         except BaseException as error:

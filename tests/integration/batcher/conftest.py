@@ -19,8 +19,9 @@ from aligned.settings import BatcherSettings
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database, migrate
 from aligned.verifiers.pool import VerifierPool
-from tests.integration.batcher.clients import CHAIN_ID, PAYMENT_SERVICE, User
-from tests.integration.batcher.fake_chain import FakeChain
+from tests.integration.batcher.clients import CHAIN_ID, PAYMENT_SERVICE, HelloClient, User
+from tests.integration.batcher.fake_chain import GWEI, FakeChain
+from tests.integration.batcher.proofs import small
 
 BATCHER_KEY = "0x" + "42" * 32
 
@@ -112,3 +113,18 @@ async def batcher(
 ) -> AsyncIterator[Running]:
     async with running_batcher(db, chain, pool, tmp_path / "store") as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def client(batcher: Running, user: User) -> AsyncIterator[HelloClient]:
+    """A client whose server must still accept a valid proof when the test is over, and holds nothing else."""
+    async with HelloClient(batcher.url) as client:
+        yield client
+    async with HelloClient(batcher.url) as after:
+        batcher.chain.fund(user.address)
+        batcher.chain.set_market(disabled_systems=0, gas_price_wei=GWEI)
+        nonce = (await batcher.get(f"/v1/nonce/0x{user.address.hex()}")).json()["nonce"]
+        assert "Receipt" in await after.ask(user.message(small(99), nonce))
+    async with batcher.db.transaction() as conn:
+        rows = await (await conn.execute("SELECT leaf FROM submission")).fetchall()
+    assert len(rows) == 1 + nonce, "a refused proof left something behind"
