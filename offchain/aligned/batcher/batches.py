@@ -116,7 +116,9 @@ async def posted(conn: Connection) -> list[Batch]:
 async def unsettled(conn: Connection, limit: int) -> list[Batch]:
     """Expired or answered batches with money that nobody returned yet; expired ones first, then the latest."""
     return await _many(
-        conn, "state IN ('verified', 'expired') AND NOT settled ORDER BY state, number DESC LIMIT %s", (limit,)
+        conn,
+        "state IN ('verified', 'expired') AND NOT settled ORDER BY state, number DESC LIMIT %s",
+        (limit,),
     )
 
 

@@ -58,7 +58,7 @@ class Market:
 
     def min_max_fee_wei(self, assumed_batch: int) -> int:
         """Least max_fee that is admitted: the price in a batch of `assumed_batch` proofs."""
-        return self.fee_per_proof_wei(assumed_batch)
+        return fees.min_max_fee_wei(self.gas_price_wei, assumed_batch, self.min_answer_fee_wei)
 
     def is_disabled(self, system: int) -> bool:
         """Whether the chain has switched a proving system off."""

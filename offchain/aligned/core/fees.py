@@ -45,9 +45,9 @@ def fee_per_proof_wei(proofs: int, gas_price_wei: int, min_answer_fee_wei: int =
     return -(-total // proofs)
 
 
-def min_max_fee_wei(gas_price_wei: int, assumed_batch: int = 32) -> int:
+def min_max_fee_wei(gas_price_wei: int, assumed_batch: int = 32, min_answer_fee_wei: int = 0) -> int:
     """Least max_fee that is admitted: the price in a batch of `assumed_batch` proofs."""
-    return fee_per_proof_wei(assumed_batch, gas_price_wei)
+    return fee_per_proof_wei(assumed_batch, gas_price_wei, min_answer_fee_wei)
 
 
 def min_replacement_fee_wei(old_max_fee_wei: int) -> int:
