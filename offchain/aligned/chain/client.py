@@ -128,12 +128,15 @@ class ChainClient:
         return await self._read(to_bytes, "eth_call", fields, block_id(block))
 
     async def estimate_gas(self, to: bytes, data: bytes, *, sender: bytes, value_wei: int = 0) -> int:
-        """Gas that the transaction would need now.
+        """Gas that the transaction would need now, at today's gas price.
+
+        The price matters: nodes estimate with price 0, and an answer that refunds its caller nothing writes less.
 
         Raises:
             TxReverted: with the decoded reason.
         """
-        return await self._read(_number, "eth_estimateGas", _call_fields(to, data, sender, value_wei))
+        price = {"gasPrice": hex(await self.gas_price())}
+        return await self._read(_number, "eth_estimateGas", _call_fields(to, data, sender, value_wei) | price)
 
     async def call(
         self, contract: Contract, fn: str, args: Sequence[object] = (), block: BlockId = "latest"
