@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aligned_native as native
+from fresh_build import ensure_fresh
 from web3 import HTTPProvider, Web3
 
 from aligned.chain.abi import contract_abi
@@ -119,7 +120,7 @@ def gas_chain() -> Iterator[GasChain]:
     with anvil() as web3:
         params = DeploymentParams.load(ROOT / "deployments" / "params" / "devnet.yaml")
         params = params.model_copy(update={"fixed_service_manager": None, "fixed_payment_service": None})
-        artifacts = Artifacts.load(ROOT / ".build" / "__local__.json")
+        artifacts = Artifacts.load(ensure_fresh())
         sender = Web3Sender(web3, web3.eth.accounts[0])
         chain = GasChain(web3, deploy(sender, params, artifacts), [], [])
         for index in range(OPERATORS):

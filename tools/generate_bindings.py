@@ -10,9 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fresh_build import ensure_fresh
+
 ROOT = Path(__file__).resolve().parents[1]
 ABI_FOLDER = ROOT / "offchain" / "aligned" / "chain" / "abi"
-MANIFEST = ROOT / ".build" / "__local__.json"
 
 # Name of the file → name of the contract.
 BINDINGS = {
@@ -34,11 +35,8 @@ def render(contract: str, manifest: dict[str, Any]) -> str:
 
 
 def load_manifest() -> dict[str, Any]:
-    """Ape's compiler output; compiles first, so that it is never older than the sources."""
-    from ape import project
-
-    project.load_contracts()
-    manifest: dict[str, Any] = json.loads(MANIFEST.read_text())
+    """Ape's compiler output, never older than the sources."""
+    manifest: dict[str, Any] = json.loads(ensure_fresh().read_text())
     return manifest
 
 

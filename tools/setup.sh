@@ -56,5 +56,5 @@ run_step solc "$(digest_of package.json ape-config.yaml tools/install-solc.sh to
   "$solc" tools/install-solc.sh
 run_step aligned-package "$(digest_of pyproject.toml)" .venv/bin/aligned install_this_package
 run_step native-extension "$(digest_of zkvm tools/build_native.sh)" .venv/bin/maturin tools/build_native.sh
-run_step contracts "$(digest_of contracts ape-config.yaml)" .build/__local__.json .venv/bin/ape compile
+run_step contracts "$(digest_of contracts ape-config.yaml tools/fresh_build.py)" .build/__local__.json .venv/bin/python tools/fresh_build.py
 echo "[setup] ready in $(($(date +%s) - total_started)) s"

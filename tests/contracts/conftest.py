@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ from aligned.devnet.params import DeploymentParams
 from aligned.devnet.senders import Web3Sender
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+from fresh_build import drop_dependency_cache, ensure_fresh  # noqa: E402
+
+drop_dependency_cache()  # before Ape looks at the sources
+
 BATCH_ROOT = b"\x11" * 32
 
 
@@ -55,9 +62,15 @@ def newcomer(accounts):
 
 
 @pytest.fixture(scope="session")
+def project(project):
+    """Ape's project, compiled from the sources as they are now."""
+    ensure_fresh()
+    return project
+
+
+@pytest.fixture(scope="session")
 def artifacts(project):
-    project.load_contracts()
-    return Artifacts.load(ROOT / ".build" / "__local__.json")
+    return Artifacts.load(ensure_fresh())
 
 
 @pytest.fixture(scope="session")
