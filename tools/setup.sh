@@ -37,7 +37,11 @@ make_venv() { # keeps the packages of one that has the same Python, starts again
 install_python_packages() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock; }
 install_node_packages() {
   npm_config_update_notifier=false npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
+  trim_openzeppelin
 }
+# Ape looks at the first 500 files below contracts/, and it unpacks OpenZeppelin there (.cache): with the JSON of its build
+# folders that is more than 500, and some of our own contracts would be missing from `project`.
+trim_openzeppelin() { rm -rf node_modules/@openzeppelin/*/build contracts/.cache/*/*/build; }
 install_this_package() {
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 }
@@ -57,4 +61,5 @@ run_step solc "$(digest_of package.json ape-config.yaml tools/install-solc.sh to
 run_step aligned-package "$(digest_of pyproject.toml)" .venv/bin/aligned install_this_package
 run_step native-extension "$(digest_of zkvm tools/build_native.sh)" .venv/bin/maturin tools/build_native.sh
 run_step contracts "$(digest_of contracts ape-config.yaml tools/fresh_build.py)" .build/__local__.json .venv/bin/python tools/fresh_build.py
+trim_openzeppelin
 echo "[setup] ready in $(($(date +%s) - total_started)) s"
