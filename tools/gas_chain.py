@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import aligned_native as native
-from fresh_build import ensure_fresh
 from web3 import HTTPProvider, Web3
 
 from aligned.chain.abi import contract_abi
@@ -25,6 +24,7 @@ from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy import deploy
 from aligned.devnet.params import DeploymentParams
 from aligned.devnet.senders import Web3Sender
+from fresh_build import ensure_fresh
 
 ROOT = Path(__file__).resolve().parents[1]
 START_TIMEOUT_S = 30

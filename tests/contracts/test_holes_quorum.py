@@ -152,15 +152,17 @@ def test_witness__non_canonical_wrong_or_too_short__refused(answer, refusal):
     assert refusal(answer.but(witness=(root, [*skips, 1]))) == "InvalidSignature()"
 
 
-def test_witness__skips_a_point_of_the_curve__refused(service_manager, answer, task, user, refusal):
-    """A caller that could skip at will could pick among several hash points for one message."""
+def test_witness__skips_a_point_of_the_curve__refused(service_manager, members, answer, task, user, refusal):
+    """A caller that could skip at will could use a signature over another message whose point comes later."""
     block = service_manager.batchesState(batch_id(task, user.address))[0]
     digest = bytes(service_manager.taskDigest(batch_id(task, user.address), block))
     (x, _), _, skips = bls.hash_to_g1(digest)
     later = ((x + 1) % P).to_bytes(32, "big")
-    _, root, further = bls.hash_to_g1(later)
-    for forged in (0, 1, pow((pow(x, 3, P) + 3) % P, (P + 1) // 4, P)):
-        assert refusal(answer.but(witness=(root, [*skips, forged, *further]))) == "InvalidSignature()"
+    root, further = bls.witness(later)
+    signed = answer.but(signature=bls.combined([m.key for m in members]).sign(later))
+    square_root = pow((pow(x, 3, P) + 3) % P, (P + 1) // 4, P)
+    for forged in (0, 1, square_root, P - square_root):
+        assert refusal(signed.but(witness=(root, [*skips, forged, *further]))) == "InvalidSignature()"
 
 
 def test_signature__of_somebody_else__refused(service_manager, answer, task, user, refusal):
