@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aligned.batcher.model import PostedTask
+from aligned.batcher.model import PostedTask, QueuedProof
 from aligned.core.types import ADDRESS_BYTES
 from aligned.storage.postgres import Connection
 
@@ -17,7 +17,6 @@ class Batch:
 
     Attributes:
         sending: the transaction may have been handed over; from then on only the chain knows.
-        leaf_count: leaves of the tree; more than `proof_count` where the last one is repeated.
         payers: charged submitters, one per proof, once it is posted.
     """
 
@@ -26,7 +25,6 @@ class Batch:
     state: str
     sending: bool
     proof_count: int
-    leaf_count: int
     fee_per_proof_wei: int
     answer_fee_wei: int
     pointer: str | None
@@ -48,35 +46,36 @@ class Plan:
     """A batch that is about to be built.
 
     Attributes:
-        ids: submissions in the order of their leaves.
+        members: submissions in the order of their leaves.
         paths: their inclusion paths.
+        filler: a last element of the file that nobody submitted, where the root would not be new without it.
     """
 
     batch_id: bytes
     root: bytes
-    ids: tuple[int, ...]
+    members: tuple[QueuedProof, ...]
     paths: tuple[bytes, ...]
-    leaf_count: int
+    filler: bytes | None
     size_bytes: int
     fee_per_proof_wei: int
     answer_fee_wei: int
 
 
-_COLUMNS = "number, root, state, sending, proof_count, leaf_count, fee_per_proof_wei, answer_fee_wei, pointer, payers"
+_COLUMNS = "number, root, state, sending, proof_count, fee_per_proof_wei, answer_fee_wei, pointer, payers"
 
 
 async def create(conn: Connection, plan: Plan) -> bool:
     """Takes the members out of the queue into a new batch. False, and nothing done, if one is not queued any more."""
     cursor = await conn.execute(
         """
-        INSERT INTO batch (batch_id, root, proof_count, leaf_count, size_bytes, fee_per_proof_wei, answer_fee_wei)
+        INSERT INTO batch (batch_id, root, proof_count, filler, size_bytes, fee_per_proof_wei, answer_fee_wei)
         VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING number
         """,
         (
             plan.batch_id,
             plan.root,
-            len(plan.ids),
-            plan.leaf_count,
+            len(plan.members),
+            plan.filler,
             plan.size_bytes,
             plan.fee_per_proof_wei,
             plan.answer_fee_wei,
@@ -90,9 +89,9 @@ async def create(conn: Connection, plan: Plan) -> bool:
         FROM unnest(%s::bigint[], %s::bytea[]) WITH ORDINALITY AS m (id, path, index)
         WHERE s.id = m.id AND s.state = 'queued'
         """,
-        (row["number"], list(plan.ids), list(plan.paths)),
+        (row["number"], [proof.id for proof in plan.members], list(plan.paths)),
     )
-    if cursor.rowcount == len(plan.ids):
+    if cursor.rowcount == len(plan.members):
         return True
     await conn.execute(
         "UPDATE submission SET state = 'queued', batch_number = NULL, batch_index = NULL, path = NULL"
@@ -129,9 +128,15 @@ async def has_root(conn: Connection, root: bytes) -> bool:
 
 
 async def items(conn: Connection, number: int) -> list[bytes]:
-    """Elements of the batch file, in the order of the leaves, without repeats."""
+    """Elements of the batch file, in the order of the leaves."""
     cursor = await conn.execute(
-        "SELECT item FROM submission WHERE batch_number = %s ORDER BY batch_index", (number,)
+        """
+        SELECT item FROM (
+            SELECT item, batch_index FROM submission WHERE batch_number = %(number)s
+            UNION ALL SELECT filler, proof_count FROM batch WHERE number = %(number)s AND filler IS NOT NULL
+        ) AS element ORDER BY batch_index
+        """,
+        {"number": number},
     )
     return [row["item"] for row in await cursor.fetchall()]
 
@@ -162,7 +167,9 @@ async def set_posted(conn: Connection, number: int, task: PostedTask, payers: Se
 
 async def dissolve(conn: Connection, number: int, reason: str) -> None:
     """The batch did not and will not reach the chain: its proofs are queued again."""
-    await conn.execute("UPDATE batch SET state = 'failed', reason = %s WHERE number = %s", (reason, number))
+    await conn.execute(
+        "UPDATE batch SET state = 'failed', reason = %s, filler = NULL WHERE number = %s", (reason, number)
+    )
     await conn.execute(
         """
         UPDATE submission SET state = 'queued', batch_number = NULL, batch_index = NULL, path = NULL
@@ -180,7 +187,7 @@ async def repost(conn: Connection, number: int) -> None:
 
 async def set_verified(conn: Connection, number: int) -> None:
     """A quorum signed it. The proofs' bytes are in the object store from here on."""
-    await conn.execute("UPDATE batch SET state = 'verified' WHERE number = %s", (number,))
+    await conn.execute("UPDATE batch SET state = 'verified', filler = NULL WHERE number = %s", (number,))
     await conn.execute(
         "UPDATE submission SET state = 'verified', item = NULL WHERE batch_number = %s", (number,)
     )
@@ -188,7 +195,9 @@ async def set_verified(conn: Connection, number: int) -> None:
 
 async def set_expired(conn: Connection, number: int, code: str, reason: str) -> None:
     """Nobody answered in time. The nonces are used, so its proofs cannot be queued again."""
-    await conn.execute("UPDATE batch SET state = 'expired', reason = %s WHERE number = %s", (code, number))
+    await conn.execute(
+        "UPDATE batch SET state = 'expired', reason = %s, filler = NULL WHERE number = %s", (code, number)
+    )
     await conn.execute(
         """
         UPDATE submission SET state = 'failed', reason_code = %s, reason = %s, item = NULL WHERE batch_number = %s
@@ -220,7 +229,6 @@ def _batch(row: dict[str, Any]) -> Batch:
         state=row["state"],
         sending=row["sending"],
         proof_count=row["proof_count"],
-        leaf_count=row["leaf_count"],
         fee_per_proof_wei=int(row["fee_per_proof_wei"]),
         answer_fee_wei=int(row["answer_fee_wei"]),
         pointer=row["pointer"],

@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import structlog
-from aligned_native import merkle_paths, merkle_root
 
 from aligned.batcher import batches, queue, selection
-from aligned.batcher.batches import Plan
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.model import Market, QueuedProof
+from aligned.batcher.planner import Planner
 from aligned.batcher.ports import TaskChain
-from aligned.batcher.selection import BatchLimits, Candidate, Dropped, Selection
+from aligned.batcher.selection import BatchLimits, Candidate, Dropped
 from aligned.batcher.subscriptions import ProofKey, Subscriptions
-from aligned.chain.contracts import BatchStatus
-from aligned.core.batch import batch_id, fresh_order
 from aligned.core.errors import VERIFIER_DISABLED, PaymentError
 from aligned.storage.postgres import Database
 from aligned.wire.batch_file import HEAD_BYTES
@@ -44,7 +41,7 @@ class BatchBuilder:
         self._subscriptions = subscriptions
         self._metrics = metrics
         self._limits = BatchLimits(limits.max_proofs, limits.max_bytes - HEAD_BYTES)
-        self._payment_service = payment_service
+        self._planner = Planner(db, chain, self._limits, payment_service)
         self._disabled_systems = disabled_systems
 
     async def is_full(self) -> bool:
@@ -58,14 +55,13 @@ class BatchBuilder:
         async with self._db.transaction() as conn:
             waiting = await queue.queued(conn)
         candidates = await self._candidates(waiting, market)
-        chosen = selection.select(candidates, self._limits, market.fee_per_proof_wei)
-        if chosen is None:
+        plan = await self._planner.plan(candidates, market)
+        if plan is None:
             return False
-        plan = await self._plan(chosen, market)
         async with self._db.transaction() as conn:
             created = await batches.create(conn, plan)
         if created:
-            self._announce(chosen.proofs)
+            self._announce(plan.members)
         return created
 
     async def _candidates(self, waiting: Sequence[QueuedProof], market: Market) -> list[Candidate]:
@@ -104,35 +100,6 @@ class BatchBuilder:
             for proof in proofs:
                 key = ProofKey(proof.sender, proof.nonce, proof.leaf)
                 self._subscriptions.dropped(key, PaymentError(code, reason))
-
-    async def _plan(self, chosen: Selection, market: Market) -> Plan:
-        leaves = [proof.leaf for proof in chosen.proofs]
-        order = await self._fresh_order(leaves)
-        ordered = b"".join(leaves[i] for i in order)
-        members = [chosen.proofs[i] for i in order[: len(leaves)]]
-        root = merkle_root(ordered)
-        return Plan(
-            batch_id=batch_id(root, self._payment_service),
-            root=root,
-            ids=tuple(proof.id for proof in members),
-            paths=tuple(merkle_paths(ordered)[: len(members)]),
-            leaf_count=len(order),
-            size_bytes=HEAD_BYTES + sum(chosen.proofs[i].size_bytes for i in order),
-            fee_per_proof_wei=chosen.fee_per_proof_wei,
-            answer_fee_wei=market.answer_fee_wei(),
-        )
-
-    async def _fresh_order(self, leaves: list[bytes]) -> list[int]:
-        """An order of the leaves whose root neither we nor the chain have seen."""
-        taken: set[bytes] = set()
-        while True:
-            order = fresh_order(leaves, taken.__contains__)
-            root = merkle_root(b"".join(leaves[i] for i in order))
-            async with self._db.transaction() as conn:
-                known = await batches.has_root(conn, root)
-            if not known and await self._chain.task_status(root) is BatchStatus.UNKNOWN:
-                return order
-            taken.add(root)
 
     def _announce(self, proofs: Sequence[QueuedProof]) -> None:
         for proof in proofs:

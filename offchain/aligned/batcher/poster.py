@@ -80,7 +80,6 @@ class BatchPoster:
     async def _upload(self, batch: Batch) -> None:
         async with self._db.transaction() as conn:
             items = await batches.items(conn, batch.number)
-        items += items[-1:] * (batch.leaf_count - batch.proof_count)
         key = f"{batch.root.hex()}.cbor"
         with self._metrics.timed("store"):
             await self._store.put(key, join_items(items))

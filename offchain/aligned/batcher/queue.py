@@ -164,6 +164,15 @@ async def queued(conn: Connection) -> list[QueuedProof]:
     return [_queued_proof(row) for row in await cursor.fetchall()]
 
 
+async def item(conn: Connection, submission_id: int) -> bytes | None:
+    """A queued proof's element of the batch file; None if it is not queued any more."""
+    cursor = await conn.execute(
+        "SELECT item FROM submission WHERE id = %s AND state = 'queued'", (submission_id,)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else bytes(row["item"])
+
+
 async def fail(conn: Connection, ids: Sequence[int], code: str, reason: str) -> None:
     """Gives queued submissions up; their nonces are free again."""
     await conn.execute(

@@ -19,6 +19,16 @@ def encode_item(data: VerificationData) -> bytes:
     return encode(verification_data.to_map(data))
 
 
+def decode_item(item: bytes) -> VerificationData:
+    """Inverse of `encode_item`.
+
+    Raises:
+        ProtocolError: malformed_message, unknown_proving_system.
+    """
+    limits = Limits(max_bytes=len(item), max_depth=2, max_items=_VALUES_PER_PROOF)
+    return verification_data.parse(decode(item, limits))
+
+
 def join_items(items: Sequence[bytes]) -> bytes:
     """The file of elements that are encoded already."""
     return _array_head(len(items)) + b"".join(items)

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from aligned.core.commitment import commit
 from aligned.core.errors import ProtocolError
 from aligned.core.types import ProvingSystem, VerificationData
-from aligned.wire.batch_file import HEAD_BYTES, decode_batch, encode_batch, encode_item, join_items
+from aligned.wire.batch_file import (
+    HEAD_BYTES,
+    decode_batch,
+    decode_item,
+    encode_batch,
+    encode_item,
+    join_items,
+)
 
 blobs = st.none() | st.binary(max_size=100)
 proofs = st.builds(
@@ -114,3 +121,8 @@ def test_batch_file__not_a_list_of_proofs__refused(data: bytes) -> None:
 def test_batch_file__more_proofs_than_allowed__refused() -> None:
     with pytest.raises(ProtocolError):
         decode_batch(encode_batch([VECTOR] * 3), 2)
+
+
+@given(proofs)
+def test_item__any_proof__decodes_to_itself(data: VerificationData) -> None:
+    assert decode_item(encode_item(data)) == data

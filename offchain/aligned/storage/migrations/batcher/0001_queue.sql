@@ -9,8 +9,8 @@ CREATE TABLE batch (
     -- Set before the transaction is handed over: from then on only the chain says what became of it.
     sending BOOLEAN NOT NULL DEFAULT FALSE,
     proof_count INTEGER NOT NULL CHECK (proof_count > 0),
-    -- More leaves than proofs: the last one is repeated to keep the root unique.
-    leaf_count INTEGER NOT NULL CHECK (leaf_count >= proof_count),
+    -- A last element of the file that nobody submitted: one of the proofs with another generator, for a new root.
+    filler BYTEA,
     size_bytes BIGINT NOT NULL,
     fee_per_proof_wei NUMERIC(78, 0) NOT NULL,
     answer_fee_wei NUMERIC(78, 0) NOT NULL,
