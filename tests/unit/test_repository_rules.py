@@ -133,6 +133,17 @@ def test_tests__skip__gives_a_reason() -> None:
     assert found == []
 
 
+def test_tests__two_files_of_one_name__are_in_packages() -> None:
+    """Otherwise pytest takes the second for the first and stops. Ape's own tests import their helpers by bare name."""
+    names = [
+        path
+        for path in tracked_with(".py")
+        if path.name.startswith("test_") and path.is_relative_to(ROOT / "tests")
+    ]
+    loose = [path for path in names if not (path.parent / "__init__.py").is_file()]
+    assert {path.parent.name for path in loose} <= {"contracts"}
+
+
 def test_settings__every_field__is_described() -> None:
     from aligned.settings import Settings
 
