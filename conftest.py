@@ -6,12 +6,17 @@ Ape reads the upstream from WEB3_PROVIDER_URI or APE_NODE_ETHEREUM. With neither
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.fork.standin import MainnetStandin
+
+# Ape looks for anvil on PATH; set-up links it beside this interpreter, which need not be an activated environment's.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 _UPSTREAMS = ("WEB3_PROVIDER_URI", "APE_NODE_ETHEREUM")
 _STANDIN: pytest.StashKey[MainnetStandin] = pytest.StashKey()
