@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from aligned.batcher import queue, rules
+from aligned.batcher import eviction, queue, rules
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
-from aligned.batcher.model import Account
+from aligned.batcher.model import Account, QueuedProof
 from aligned.batcher.ports import AccountReader
 from aligned.batcher.queue import Stored
 from aligned.batcher.receipts import ReceiptSigner
@@ -69,12 +69,14 @@ class Admitted:
 
     Attributes:
         position: queued proofs before it.
-        replaced_leaf: leaf of the submission that it took the place of.
+        replaced_leaf: leaf of the submission with its nonce that it took the place of.
+        outbid: other senders' proofs that made way for it.
     """
 
     stored: Stored
     position: int
-    replaced_leaf: bytes | None
+    replaced_leaf: bytes | None = None
+    outbid: tuple[QueuedProof, ...] = ()
 
 
 class Ticket:
@@ -161,14 +163,15 @@ class Admission:
         held_before = self._reservations.entries(sender)
         async with self._db.transaction() as conn:
             rows = await queue.live_entries(conn, sender, bid.nonce)
-            total = await queue.totals(conn)
+            room = await eviction.look(conn, sender, bid, self._policy.limits.total)
             if rules.nonce_role(bid, account, _merged(rows, held_before)) is Role.DUPLICATE:
                 return await self._known(conn, sender, bid)
         live = _merged(rows, held_before + self._reservations.entries(sender))
         rules.nonce_role(bid, account, live)
         rules.check_balance(bid, account, live)
         rules.check_fee(bid, account, self._market.current(), self._policy.fee_batch_proofs)
-        rules.check_room(bid, live, total, self._policy.limits)
+        rules.check_room(bid, live, self._policy.limits.per_sender)
+        rules.outbid(bid, account, room, self._policy.limits.total)
         return None
 
     async def _verify(self, data: VerificationData, sender: bytes) -> None:
@@ -190,21 +193,31 @@ class Admission:
             if role is Role.DUPLICATE:
                 return await self._known(conn, sender, bid)
             rules.check_balance(bid, account, live)
-            rules.check_room(bid, live, await queue.totals(conn), self._policy.limits)
             replaced_leaf = None
             if role is Role.REPLACEMENT:
                 replaced_leaf = await queue.retire_replaced(conn, sender, bid.nonce)
+            outbid = await self._make_room(conn, sender, bid, account, live)
             await queue.insert(conn, sender, bid, data.proving_system, item, deadline_s, signature)
-            return await self._known(conn, sender, bid, replaced_leaf)
+            known = await self._known(conn, sender, bid)
+            return replace(known, replaced_leaf=replaced_leaf, outbid=tuple(outbid))
+
+    async def _make_room(
+        self, conn: Connection, sender: bytes, bid: Bid, account: Account, live: list[LiveEntry]
+    ) -> list[QueuedProof]:
+        limits = self._policy.limits
+        rules.check_room(bid, live, limits.per_sender)
+        room = await eviction.look(conn, sender, bid, limits.total)
+        outbid = rules.outbid(bid, account, room, limits.total)
+        if outbid:
+            await eviction.evict(conn, outbid)
+        return outbid
 
     @staticmethod
-    async def _known(
-        conn: Connection, sender: bytes, bid: Bid, replaced_leaf: bytes | None = None
-    ) -> Admitted:
+    async def _known(conn: Connection, sender: bytes, bid: Bid) -> Admitted:
         stored = await queue.by_nonce(conn, sender, bid.nonce)
         if stored is None:
             raise ConflictError(NONCE_USED, f"nonce {bid.nonce} was given up a moment ago; send it again")
-        return Admitted(stored, await queue.position(conn, stored.id), replaced_leaf)
+        return Admitted(stored, await queue.position(conn, stored.id))
 
     def _check_size(self, data: VerificationData) -> None:
         if not data.proof:

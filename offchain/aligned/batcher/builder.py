@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import structlog
@@ -13,14 +15,30 @@ from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.model import Market, QueuedProof
 from aligned.batcher.planner import Planner
 from aligned.batcher.ports import TaskChain
-from aligned.batcher.selection import BatchLimits, Candidate, Dropped
+from aligned.batcher.selection import BatchLimits, Candidate, Dropped, Patience
 from aligned.batcher.subscriptions import ProofKey, Subscriptions
-from aligned.core.errors import VERIFIER_DISABLED, PaymentError
+from aligned.core.errors import DEADLINE_PASSED, FEE_TOO_LOW, VERIFIER_DISABLED, PaymentError
 from aligned.storage.postgres import Database
 from aligned.wire.batch_file import HEAD_BYTES
 
 log = structlog.get_logger(__name__)
 _PARALLEL_ACCOUNTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPolicy:
+    """What goes into batches.
+
+    Attributes:
+        disabled_systems: ids switched off here, whatever the chain says.
+        assumed_batch: batch size whose price is the least max_fee.
+        patience_blocks: how long a lower offer is kept.
+    """
+
+    limits: BatchLimits
+    disabled_systems: frozenset[int]
+    assumed_batch: int
+    patience_blocks: int
 
 
 class BatchBuilder:
@@ -32,17 +50,19 @@ class BatchBuilder:
         chain: TaskChain,
         subscriptions: Subscriptions,
         metrics: BatcherMetrics,
-        limits: BatchLimits,
         payment_service: bytes,
-        disabled_systems: frozenset[int],
+        policy: BuildPolicy,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
         self._chain = chain
         self._subscriptions = subscriptions
         self._metrics = metrics
-        self._limits = BatchLimits(limits.max_proofs, limits.max_bytes - HEAD_BYTES)
+        self._limits = BatchLimits(policy.limits.max_proofs, policy.limits.max_bytes - HEAD_BYTES)
         self._planner = Planner(db, chain, self._limits, payment_service)
-        self._disabled_systems = disabled_systems
+        self._policy = policy
+        self._patience = Patience(policy.patience_blocks)
+        self._clock = clock
 
     async def is_full(self) -> bool:
         """Whether the queue fills a batch, so that there is nothing to wait for."""
@@ -69,7 +89,7 @@ class BatchBuilder:
         slots = asyncio.Semaphore(_PARALLEL_ACCOUNTS)
 
         async def of_sender(sender: bytes, own: list[QueuedProof]) -> tuple[list[Candidate], list[Dropped]]:
-            allowed, dropped = self._split_disabled(own, market)
+            allowed, dropped = selection.cut(own, lambda proof: self._obstacle(proof, market))
             async with slots:
                 account = await self._chain.account(sender)
             kept, unpaid = selection.payable(allowed, account)
@@ -78,16 +98,26 @@ class BatchBuilder:
         groups = [(sender, list(own)) for sender, own in groupby(waiting, key=lambda proof: proof.sender)]
         results = await asyncio.gather(*(of_sender(*group) for group in groups))
         await self._drop([item for _, dropped in results for item in dropped])
-        return [candidate for kept, _ in results for candidate in kept]
+        return await self._without_cheap([candidate for kept, _ in results for candidate in kept], market)
 
-    def _split_disabled(
-        self, own: list[QueuedProof], market: Market
-    ) -> tuple[list[QueuedProof], list[Dropped]]:
-        """A switched-off proof takes the sender's later ones with it: their nonces could not follow."""
-        for offset, proof in enumerate(own):
-            if proof.system in self._disabled_systems or market.is_disabled(proof.system):
-                return own[:offset], [Dropped(late, VERIFIER_DISABLED) for late in own[offset:]]
-        return own, []
+    def _obstacle(self, proof: QueuedProof, market: Market) -> str | None:
+        """Why a proof can never be in a batch."""
+        if proof.system in self._policy.disabled_systems or market.is_disabled(proof.system):
+            return VERIFIER_DISABLED
+        return DEADLINE_PASSED if proof.deadline_s < self._clock() else None
+
+    async def _without_cheap(self, candidates: list[Candidate], market: Market) -> list[Candidate]:
+        """Drops what has offered less than is admitted for so long that it only takes others' room."""
+        least_wei = market.min_max_fee_wei(self._policy.assumed_batch)
+        cheap = self._patience.exhausted(candidates, least_wei, market.block)
+        if not cheap:
+            return candidates
+        dropped: list[Dropped] = []
+        for _, own in groupby((item.proof for item in candidates), key=lambda proof: proof.sender):
+            dropped += selection.cut(list(own), lambda proof: FEE_TOO_LOW if proof.id in cheap else None)[1]
+        await self._drop(dropped)
+        gone = {item.proof.id for item in dropped}
+        return [item for item in candidates if item.proof.id not in gone]
 
     async def _drop(self, dropped: Sequence[Dropped]) -> None:
         for code, group in groupby(sorted(dropped, key=lambda item: item.code), key=lambda item: item.code):

@@ -11,12 +11,21 @@ import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from aligned.batcher import eviction
 from aligned.batcher.admission import Admission, Admitted, Ticket
 from aligned.batcher.budget import ByteBudget
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.subscriptions import ProofKey, Subscriptions
-from aligned.core.errors import INTERNAL_ERROR, SERVER_BUSY, AlignedError, DependencyError, InvariantError
+from aligned.core.errors import (
+    INTERNAL_ERROR,
+    OUTBID,
+    SERVER_BUSY,
+    AlignedError,
+    DependencyError,
+    InvariantError,
+    PaymentError,
+)
 from aligned.wire.batcher import Submission, decode_client_message
 from aligned.wire.batcher_replies import (
     Dialect,
@@ -206,7 +215,16 @@ class ClientConnection:
         self.post(self.dialect.accepted(_receipt(admitted)))
         if admitted.replaced_leaf is not None:
             services.subscriptions.replaced(ProofKey(stored.sender, stored.nonce, admitted.replaced_leaf))
+        self._tell_outbid(admitted)
         services.subscriptions.add(stored, self)
+
+    def _tell_outbid(self, admitted: Admitted) -> None:
+        if not admitted.outbid:
+            return
+        self._services.metrics.dropped(OUTBID, len(admitted.outbid))
+        for proof in admitted.outbid:
+            key = ProofKey(proof.sender, proof.nonce, proof.leaf)
+            self._services.subscriptions.dropped(key, PaymentError(OUTBID, eviction.REASON))
 
     def _ended(self, task: asyncio.Task[None], size_bytes: int) -> None:
         self._tasks.discard(task)

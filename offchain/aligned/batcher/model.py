@@ -71,6 +71,7 @@ class QueuedProof:
 
     Attributes:
         size_bytes: length of its element in the batch file.
+        deadline_s: until when its receipt promises inclusion.
     """
 
     id: int
@@ -80,6 +81,7 @@ class QueuedProof:
     max_fee_wei: int
     system: int
     size_bytes: int
+    deadline_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,28 @@ class PostedTask:
     Attributes:
         tx_hash: None when it was found there without our transaction.
         skipped: submitters that the contract did not charge, one entry per proof.
+        held_wei: what the contract keeps for the payers until the batch is settled.
+        payers_fee_wei: part of the answer fee that the payers paid.
     """
 
     task_block: int
     tx_hash: bytes | None
     gas_used: int
     skipped: tuple[bytes, ...]
+    held_wei: int
+    payers_fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Arguments of `BatcherPaymentService.settle`, as the contract committed to them when the task was created.
+
+    Attributes:
+        payers: charged submitters, 20 bytes each, one per proof.
+    """
+
+    root: bytes
+    payers: tuple[bytes, ...]
+    held_wei: int
+    payers_fee_wei: int
+    answer_fee_wei: int

@@ -48,7 +48,18 @@ _SELECT_STORED = f"SELECT {_STORED}"
 
 async def lock_sender(conn: Connection, sender: bytes) -> None:
     """Keeps others from changing this sender's part of the queue until the transaction ends."""
-    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (int.from_bytes(sender[:8], "big", signed=True),))
+    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_lock_id(sender),))
+
+
+async def try_lock_sender(conn: Connection, sender: bytes) -> bool:
+    """As `lock_sender`, but False instead of waiting."""
+    cursor = await conn.execute("SELECT pg_try_advisory_xact_lock(%s) AS held", (_lock_id(sender),))
+    row = await cursor.fetchone()
+    return row is not None and bool(row["held"])
+
+
+def _lock_id(sender: bytes) -> int:
+    return int.from_bytes(sender[:8], "big", signed=True)
 
 
 async def live_entries(conn: Connection, sender: bytes, nonce: int) -> list[LiveEntry]:
@@ -157,11 +168,11 @@ async def queued(conn: Connection) -> list[QueuedProof]:
     """Everything queued, by sender and nonce, without the bytes."""
     cursor = await conn.execute(
         """
-        SELECT id, sender, nonce, leaf, max_fee_wei, proving_system, size_bytes FROM submission
+        SELECT id, sender, nonce, leaf, max_fee_wei, proving_system, size_bytes, deadline_s FROM submission
         WHERE state = 'queued' ORDER BY sender, nonce
         """
     )
-    return [_queued_proof(row) for row in await cursor.fetchall()]
+    return [queued_proof(row) for row in await cursor.fetchall()]
 
 
 async def item(conn: Connection, submission_id: int) -> bytes | None:
@@ -234,7 +245,8 @@ def _stored(row: dict[str, Any]) -> Stored:
     return Stored(**row)
 
 
-def _queued_proof(row: dict[str, Any]) -> QueuedProof:
+def queued_proof(row: dict[str, Any]) -> QueuedProof:
+    """A row of `queued`."""
     return QueuedProof(
         id=row["id"],
         sender=row["sender"],
@@ -243,4 +255,5 @@ def _queued_proof(row: dict[str, Any]) -> QueuedProof:
         max_fee_wei=int(row["max_fee_wei"]),
         system=row["proving_system"],
         size_bytes=row["size_bytes"],
+        deadline_s=row["deadline_s"],
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from aligned.batcher.model import Account, Market, State
+from aligned.batcher.model import Account, Market, QueuedProof, State
 from aligned.core import fees
 from aligned.core.errors import (
     FEE_TOO_LOW,
@@ -61,6 +61,34 @@ class QueueTotals:
 
     proofs: int
     size_bytes: int
+
+    def has_room_for(self, bid: Bid, limit: QueueTotals) -> bool:
+        """Whether one more fits within `limit`."""
+        return self.proofs + 1 <= limit.proofs and self.size_bytes + bid.size_bytes <= limit.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A queued proof that may have to make way.
+
+    Attributes:
+        worth_wei: the highest max_fee among it and its sender's later ones, which would go with it.
+    """
+
+    proof: QueuedProof
+    worth_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The whole queue, as a new bid finds it.
+
+    Attributes:
+        cheapest: other senders' proofs that would go first, in that order; empty while there is room.
+    """
+
+    totals: QueueTotals
+    cheapest: tuple[Rival, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +159,38 @@ def check_fee(bid: Bid, account: Account, market: Market, assumed_batch: int) ->
         raise PaymentError(FEE_TOO_LOW, text, required_wei=least_wei)
 
 
-def check_room(bid: Bid, live: Sequence[LiveEntry], total: QueueTotals, limits: QueueLimits) -> None:
-    """Refuses what the queue cannot take.
+def check_room(bid: Bid, live: Sequence[LiveEntry], limit: QueueTotals) -> None:
+    """Refuses what one sender may not queue.
 
     Raises:
         DependencyError: queue_full; later there may be room.
     """
     own = [entry for entry in _others(bid, live) if entry.state in UNCHARGED]
-    own_totals = QueueTotals(len(own), sum(entry.size_bytes for entry in own))
-    for totals, limit, whose in ((own_totals, limits.per_sender, "your"), (total, limits.total, "the")):
-        if totals.proofs + 1 > limit.proofs or totals.size_bytes + bid.size_bytes > limit.size_bytes:
-            text = f"{whose} queue holds {totals.proofs} proofs of {totals.size_bytes} bytes"
-            raise DependencyError(QUEUE_FULL, f"{text}, at most {limit.proofs} of {limit.size_bytes}")
+    totals = QueueTotals(len(own), sum(entry.size_bytes for entry in own))
+    if not totals.has_room_for(bid, limit):
+        raise _full("your", totals, limit)
+
+
+def outbid(bid: Bid, account: Account, room: Room, limit: QueueTotals) -> list[QueuedProof]:
+    """The proofs that make way for a bid in a full queue: each of them offered clearly less.
+
+    Raises:
+        DependencyError: queue_full; later there may be room.
+    """
+    offered_wei, left, outbid = min(bid.max_fee_wei, account.fee_cap_wei), room.totals, []
+    cheapest = iter(room.cheapest)
+    while not left.has_room_for(bid, limit):
+        rival = next(cheapest, None)
+        if rival is None or offered_wei < fees.min_replacement_fee_wei(rival.worth_wei):
+            raise _full("the", room.totals, limit)
+        outbid.append(rival.proof)
+        left = QueueTotals(left.proofs - 1, left.size_bytes - rival.proof.size_bytes)
+    return outbid
+
+
+def _full(whose: str, totals: QueueTotals, limit: QueueTotals) -> DependencyError:
+    text = f"{whose} queue holds {totals.proofs} proofs of {totals.size_bytes} bytes"
+    return DependencyError(QUEUE_FULL, f"{text}, at most {limit.proofs} of {limit.size_bytes}")
 
 
 def _others(bid: Bid, live: Sequence[LiveEntry]) -> list[LiveEntry]:

@@ -50,6 +50,37 @@ class Selection:
     fee_per_proof_wei: int
 
 
+def cut(
+    proofs: Sequence[QueuedProof], code_of: Callable[[QueuedProof], str | None]
+) -> tuple[list[QueuedProof], list[Dropped]]:
+    """One sender's proofs (in nonce order) up to the first that must go, which takes the later ones with it.
+
+    Their nonces could not follow. Proofs without a code stay.
+    """
+    for offset, proof in enumerate(proofs):
+        if code := code_of(proof):
+            return list(proofs[:offset]), [Dropped(late, code) for late in proofs[offset:]]
+    return list(proofs), []
+
+
+class Patience:
+    """How long proofs have offered less than the least price; remembered from look to look.
+
+    Args:
+        blocks: for which such an offer is kept.
+    """
+
+    def __init__(self, blocks: int) -> None:
+        self._blocks = blocks
+        self._low_since: dict[int, int] = {}
+
+    def exhausted(self, candidates: Iterable[Candidate], least_wei: int, block: int) -> set[int]:
+        """Ids of the proofs whose offer was too low at every look for too long."""
+        low = [item.proof.id for item in candidates if item.fee_limit_wei < least_wei]
+        self._low_since = {id_: self._low_since.get(id_, block) for id_ in low}
+        return {id_ for id_, since in self._low_since.items() if block - since >= self._blocks}
+
+
 def payable(proofs: Sequence[QueuedProof], account: Account) -> tuple[list[Candidate], list[Dropped]]:
     """What one sender's account can still pay of its queued proofs (in nonce order).
 

@@ -11,7 +11,7 @@ import structlog
 
 from aligned.batcher.admission import Admission, Policy
 from aligned.batcher.budget import ByteBudget
-from aligned.batcher.builder import BatchBuilder
+from aligned.batcher.builder import BatchBuilder, BuildPolicy
 from aligned.batcher.chain_adapter import ContractTaskChain
 from aligned.batcher.connection import ConnectionLimits, Services
 from aligned.batcher.follower import BatchFollower
@@ -220,9 +220,13 @@ class Batcher:
             context.chain,
             self._subscriptions,
             self._metrics,
-            BatchLimits(own.max_batch_proofs, own.max_batch_bytes),
             context.payment_service,
-            self._disabled,
+            BuildPolicy(
+                BatchLimits(own.max_batch_proofs, own.max_batch_bytes),
+                self._disabled,
+                own.fee_batch_proofs,
+                own.low_fee_blocks,
+            ),
         )
         return BatchPoster(
             db=context.db,

@@ -35,6 +35,9 @@ class ChainSettings(Section):
     )
     poll_s: float = Field(default=1.0, gt=0, description="pause between looks at the chain")
     request_timeout_s: float = Field(default=10.0, gt=0, description="longest wait for one RPC request")
+    max_lag_s: float = Field(
+        default=60.0, gt=0, description="a role is not ready when its event reader succeeded so long ago"
+    )
     log_range_blocks: int = Field(default=2_000, gt=0, description="most blocks in one log query")
     bump_after_s: float = Field(
         default=30.0, gt=0, description="wait before the fees of a pending transaction are raised"
@@ -93,6 +96,9 @@ class BatcherSettings(KeySettings):
     fee_batch_proofs: int = Field(
         default=32, gt=0, description="batch size whose price is the least max_fee admitted"
     )
+    low_fee_blocks: int = Field(
+        default=100, gt=0, description="blocks for which a proof is kept that offers less than that by now"
+    )
     disabled_systems: tuple[str, ...] = Field(
         default=(), description="proving systems refused here, by their wire names"
     )
@@ -100,7 +106,12 @@ class BatcherSettings(KeySettings):
         default=3_600, gt=0, description="time within which receipts promise inclusion"
     )
     verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one per core")
-    verifier_timeout_s: float = Field(default=30.0, gt=0, description="time limit for one proof")
+    verifier_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        description="time limit for one proof; far below the operators', so that what is accepted here"
+        " passes on their slower machines",
+    )
     verifier_memory_bytes: int = Field(
         default=2_048 * MIB, gt=0, description="address space of a verifier process"
     )
@@ -164,9 +175,25 @@ class OperatorSettings(KeySettings):
     )
     allow_redirects: bool = Field(default=False, description="follow redirects of batch files")
     verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one per core")
-    verifier_timeout_s: float = Field(default=30.0, gt=0, description="time limit for one proof")
+    verifier_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="time limit for one proof; at least three times the batcher's, so that no proof"
+        " passes there and times out here",
+    )
     socket: str = Field(default="", max_length=256, description="contact that is registered with the key")
-    task_workers: int = Field(default=4, gt=0, le=64, description="batches worked on at a time")
+    task_workers: int = Field(default=4, gt=0, le=64, description="batches verified at a time")
+    download_workers: int = Field(
+        default=6, gt=0, le=64, description="batches downloaded at a time; each takes the memory of its file"
+    )
+    download_min_bytes_per_s: int = Field(
+        default=65_536, ge=0, description="least average rate of a download after its first 5 s; 0: any"
+    )
+    sender_tasks: int = Field(
+        default=2,
+        gt=0,
+        description="most batches of one sender in work at a time, so that it holds up no other",
+    )
     lease_s: float = Field(
         default=15.0, gt=0, description="a batch is taken over so long after its worker died"
     )
@@ -200,6 +227,15 @@ class AggregatorSettings(KeySettings):
     )
     recheck_s: float = Field(
         default=10.0, gt=0, description="pause between looks at a task on which nobody votes"
+    )
+    max_retry_s: float = Field(
+        default=60.0, gt=0, description="longest pause after a failed answer; pauses double from recheck_s"
+    )
+    answer_min_fee_percent: int = Field(
+        default=90,
+        ge=0,
+        description="least share of an answer's cost that the task's fee must pay; dearer answers wait"
+        " for a lower gas price; 0: answer always",
     )
     unknown_task_wait_s: float = Field(
         default=2.0, ge=0, description="how long a vote waits for a task not seen yet"

@@ -11,9 +11,8 @@ from aligned_native import merkle_root
 
 from aligned.batcher import batches, queue
 from aligned.batcher.batches import Batch
-from aligned.batcher.builder import BatchBuilder
+from aligned.batcher.builder import BatchBuilder, BuildPolicy
 from aligned.batcher.metrics import BatcherMetrics
-from aligned.batcher.model import PostedTask
 from aligned.batcher.rules import Bid
 from aligned.batcher.selection import BatchLimits
 from aligned.batcher.subscriptions import Subscriptions
@@ -43,7 +42,8 @@ class Line:
 
     def limit(self, limits: BatchLimits) -> None:
         services = Subscriptions(PAYMENT_SERVICE), BatcherMetrics()
-        self._builder = BatchBuilder(self._db, self._chain, *services, limits, PAYMENT_SERVICE, frozenset())
+        policy = BuildPolicy(limits, frozenset(), 32, 100)
+        self._builder = BatchBuilder(self._db, self._chain, *services, PAYMENT_SERVICE, policy)
 
     async def put(self, *proofs: VerificationData) -> None:
         async with self._db.transaction() as conn:
@@ -63,7 +63,7 @@ class Line:
             assert batch is not None
             file = join_items(await batches.items(conn, batch.number))
             members = await queue.by_batch(conn, batch.number)
-            await batches.set_posted(conn, batch.number, PostedTask(1, None, 0, ()), [])
+            await conn.execute("UPDATE batch SET state = 'posted' WHERE number = %s", (batch.number,))
         elements = decode_batch(file, 10_000)
         leaves = [commit(data).leaf for data in elements]
         assert batch.root == merkle_root(b"".join(leaves))

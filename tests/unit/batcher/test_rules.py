@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from aligned.batcher.model import Account, Market, State
+from aligned.batcher.model import Account, Market, QueuedProof, State
 from aligned.batcher.rules import (
     Bid,
     LiveEntry,
-    QueueLimits,
     QueueTotals,
+    Rival,
     Role,
+    Room,
     check_balance,
     check_fee,
     check_room,
     nonce_role,
+    outbid,
 )
 from aligned.core.errors import AlignedError
 
@@ -96,15 +99,38 @@ def test_check_fee__offer_is_the_lower_one_of_max_fee_and_cap() -> None:
     assert code_of(lambda: check_fee(bid(3, 2 * least), capped, market, 32)) == "fee_too_low"
 
 
-def test_check_room__count_and_bytes_of_sender_and_of_all() -> None:
-    limits = QueueLimits(QueueTotals(5, 100), QueueTotals(2, 30))
-    empty = QueueTotals(0, 0)
-    check_room(bid(5), [entry(3)], QueueTotals(4, 90), limits)
-    check_room(bid(4), [entry(3), entry(4)], QueueTotals(2, 20), limits)
-    for live, total, size in (
-        ([entry(3), entry(4)], empty, 10),
-        ([entry(3)], empty, 21),
-        ([], QueueTotals(5, 0), 10),
-        ([], QueueTotals(0, 91), 10),
-    ):
-        assert code_of(lambda: check_room(bid(5, size=size), live, total, limits)) == "queue_full"  # noqa: B023
+def test_check_room__count_and_bytes_of_the_sender() -> None:
+    limit = QueueTotals(2, 30)
+    check_room(bid(5), [entry(3)], limit)
+    check_room(bid(4), [entry(3), entry(4)], limit)
+    for live, size in (([entry(3), entry(4)], 10), ([entry(3)], 21)):
+        assert code_of(lambda: check_room(bid(5, size=size), live, limit)) == "queue_full"  # noqa: B023
+
+
+def rival(id_: int, worth: int, size: int = 10) -> Rival:
+    return Rival(QueuedProof(id_, b"\x0a" * 20, id_, LEAF, worth, 4, size, 0), worth)
+
+
+def test_outbid__queue_with_room__nobody_makes_way() -> None:
+    assert outbid(bid(3), ACCOUNT, Room(QueueTotals(4, 90), (rival(1, 1),)), QueueTotals(5, 100)) == []
+
+
+@pytest.mark.parametrize(
+    ("fee", "size", "gone"),
+    [(110, 10, [1]), (109, 10, None), (999, 11, [1, 2]), (999, 31, None), (219, 11, None), (220, 11, [1, 2])],
+)
+def test_outbid__full_queue__cheapest_make_way_for_a_tenth_more(
+    fee: int, size: int, gone: list[int] | None
+) -> None:
+    room = Room(QueueTotals(5, 100), (rival(1, 100), rival(2, 200), rival(3, 900)))
+    limit = QueueTotals(5, 100)
+    if gone is None:
+        assert code_of(lambda: outbid(bid(3, fee, size=size), ACCOUNT, room, limit)) == "queue_full"
+    else:
+        assert [p.id for p in outbid(bid(3, fee, size=size), ACCOUNT, room, limit)] == gone
+
+
+def test_outbid__cap_on_chain_below_the_offer__the_cap_counts() -> None:
+    capped = replace(ACCOUNT, fee_cap_wei=109)
+    room = Room(QueueTotals(5, 50), (rival(1, 100),))
+    assert code_of(lambda: outbid(bid(3, 10**6), capped, room, QueueTotals(5, 100))) == "queue_full"

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aligned.batcher.model import Account, Market, QueuedProof
-from aligned.batcher.selection import BatchLimits, Candidate, Selection, payable, select
+from aligned.batcher.selection import BatchLimits, Candidate, Patience, Selection, cut, payable, select
 
 MARKET = Market(1, 10**9, 0, 0)
 
 
 def proof(id_: int, sender: int, nonce: int, fee: int = 10, size: int = 1) -> QueuedProof:
-    return QueuedProof(id_, bytes([sender]) * 20, nonce, id_.to_bytes(32, "big"), fee, 4, size)
+    return QueuedProof(id_, bytes([sender]) * 20, nonce, id_.to_bytes(32, "big"), fee, 4, size, 0)
 
 
 def price(count: int) -> int:
@@ -131,3 +131,29 @@ def test_market__price_of_a_batch__covers_its_answer_fee(count: int, gas_price: 
     market = Market(1, gas_price, 0, minimum)
     assert market.fee_per_proof_wei(count) * count >= market.answer_fee_wei() >= minimum
     assert market.fee_per_proof_wei(count + 1) <= market.fee_per_proof_wei(count)
+
+
+@given(st.lists(st.booleans(), max_size=8))
+def test_cut__first_that_must_go__takes_the_later_ones_with_it(bad: list[bool]) -> None:
+    proofs = [proof(i, 1, i) for i in range(len(bad))]
+    kept, dropped = cut(proofs, lambda item: "why" if bad[item.id] else None)
+    first = bad.index(True) if True in bad else len(bad)
+    assert [p.id for p in kept] == list(range(first))
+    assert [(d.proof.id, d.code) for d in dropped] == [(i, "why") for i in range(first, len(bad))]
+
+
+def test_patience__offer_low_all_the_time__exhausted_after_so_many_blocks() -> None:
+    patience = Patience(10)
+    low, fine = Candidate(proof(1, 1, 0), 5), Candidate(proof(2, 2, 0), 50)
+    assert patience.exhausted([low, fine], 20, 100) == set()
+    assert patience.exhausted([low, fine], 20, 109) == set()
+    assert patience.exhausted([low, fine], 20, 110) == {1}
+
+
+def test_patience__offer_enough_in_between__counted_afresh() -> None:
+    patience = Patience(10)
+    low = Candidate(proof(1, 1, 0), 5)
+    for least_wei, block in ((20, 100), (5, 105), (20, 110)):
+        assert patience.exhausted([low], least_wei, block) == set()
+    assert patience.exhausted([low], 20, 119) == set()
+    assert patience.exhausted([low], 20, 120) == {1}
