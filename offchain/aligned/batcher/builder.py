@@ -100,9 +100,13 @@ class BatchBuilder:
         await self._drop([item for _, dropped in results for item in dropped])
         return await self._without_cheap([candidate for kept, _ in results for candidate in kept], market)
 
+    def is_disabled(self, system: int, market: Market) -> bool:
+        """Whether proofs of a system are not posted."""
+        return system in self._policy.disabled_systems or market.is_disabled(system)
+
     def _obstacle(self, proof: QueuedProof, market: Market) -> str | None:
         """Why a proof can never be in a batch."""
-        if proof.system in self._policy.disabled_systems or market.is_disabled(proof.system):
+        if self.is_disabled(proof.system, market):
             return VERIFIER_DISABLED
         return DEADLINE_PASSED if proof.deadline_s < self._clock() else None
 

@@ -56,6 +56,11 @@ class Market:
         """The uniform price in a batch of `proofs`."""
         return fees.fee_per_proof_wei(proofs, self.gas_price_wei, self.min_answer_fee_wei)
 
+    def is_covered(self, proofs: int, fee_per_proof_wei: int) -> bool:
+        """Whether a price that was set before still covers the cost without the margin that it was set with."""
+        gas_price_wei = self.gas_price_wei * 100 // fees.GAS_PRICE_PERCENT
+        return fee_per_proof_wei >= fees.fee_per_proof_wei(proofs, gas_price_wei, self.min_answer_fee_wei)
+
     def min_max_fee_wei(self, assumed_batch: int) -> int:
         """Least max_fee that is admitted: the price in a batch of `assumed_batch` proofs."""
         return fees.min_max_fee_wei(self.gas_price_wei, assumed_batch, self.min_answer_fee_wei)

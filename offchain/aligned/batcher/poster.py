@@ -59,10 +59,10 @@ class BatchPoster:
             return await self._build_if_due()
         if batch.state == "building":
             await self._upload(batch)
-        elif batch.sending or await self._can_all_pay(batch):
-            await self._post(batch)
+        elif not batch.sending and (obstacle := await self._obstacle(batch)):
+            await self._dissolve(batch, obstacle)
         else:
-            await self._dissolve(batch, "a sender cannot pay any more")
+            await self._post(batch)
         return True
 
     async def _build_if_due(self) -> bool:
@@ -85,6 +85,19 @@ class BatchPoster:
             await self._store.put(key, join_items(items))
         async with self._db.transaction() as conn:
             await batches.set_uploaded(conn, batch.number, self._store.pointer(key))
+
+    async def _obstacle(self, batch: Batch) -> str | None:
+        """Why the batch must not go out as it was built, however long ago that was; None if nothing changed."""
+        market = self._market.current()
+        async with self._db.transaction() as conn:
+            systems = await queue.systems(conn, batch.number)
+        if any(self._builder.is_disabled(system, market) for system in systems):
+            return "a proving system was switched off"
+        if batch.answer_fee_wei < market.min_answer_fee_wei:
+            return "the answer fee is below what the service manager takes now"
+        if not market.is_covered(batch.proof_count, batch.fee_per_proof_wei):
+            return "gas costs more than its proofs pay"
+        return None if await self._can_all_pay(batch) else "a sender cannot pay any more"
 
     async def _can_all_pay(self, batch: Batch) -> bool:
         """Time may have passed since the batch was built; whoever cannot pay would be skipped, at our cost."""
@@ -128,6 +141,7 @@ class BatchPoster:
         members = await self._members(batch)
         async with self._db.transaction() as conn:
             await batches.dissolve(conn, batch.number, reason)
+        self._next_block = 0
         self._metrics.batch("failed")
         log.warning("batch_failed", number=batch.number, root=batch.root, reason=reason)
         for stored in members:

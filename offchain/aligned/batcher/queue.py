@@ -241,6 +241,14 @@ async def by_batch(conn: Connection, number: int) -> list[Stored]:
     return [_stored(row) for row in await cursor.fetchall()]
 
 
+async def systems(conn: Connection, number: int) -> set[int]:
+    """Proving systems of a batch's members."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT proving_system AS system FROM submission WHERE batch_number = %s", (number,)
+    )
+    return {row["system"] for row in await cursor.fetchall()}
+
+
 def _stored(row: dict[str, Any]) -> Stored:
     return Stored(**row)
 

@@ -43,6 +43,10 @@ def _widen(process: Process) -> None:
             fcntl.fcntl(process.stdin.transport.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
+def _not_started(error: Exception) -> DependencyError:
+    return DependencyError("verifier_start", f"a verifier process did not start: {error!r}")
+
+
 class Child:
     """A running worker. It is killed, never asked, when it does not answer as agreed."""
 
@@ -58,7 +62,10 @@ class Child:
         """
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _ENVIRONMENT
         command = (sys.executable, "-m", "aligned.verifiers.worker", str(memory_bytes))
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+        try:
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+        except OSError as error:  # no memory, processes or descriptors left at this moment
+            raise _not_started(error) from error
         _widen(process)
         child = cls(process)
         try:
@@ -66,9 +73,7 @@ class Child:
         except BaseException as error:
             await child.kill()
             if isinstance(error, OSError | ValueError | EOFError | TimeoutError):
-                raise DependencyError(
-                    "verifier_start", f"a verifier process did not start: {error!r}"
-                ) from error
+                raise _not_started(error) from error
             raise
         return child
 

@@ -9,6 +9,7 @@ from aligned.batcher.model import PostedTask, Task
 from aligned.chain.contracts import BatchStatus
 from aligned.chain.errors import TxReverted
 from aligned.core.commitment import commit
+from aligned.core.merkle import verify_path
 from aligned.storage.postgres import Database
 from aligned.verifiers.pool import VerifierPool
 from tests.integration.batcher.clients import HelloClient, ReferenceClient, User
@@ -29,7 +30,7 @@ async def test_batch__same_proof_twice__second_root_differs(batcher: Running, us
     assert sum(len(sent.task.submitters) for sent in batcher.chain.sent) == 4
 
 
-async def test_batch__root_taken_on_chain_unknown_to_us__another_order_is_posted(
+async def test_batch__root_taken_on_chain_unknown_to_us__a_filler_gives_another(
     batcher: Running, user: User
 ) -> None:
     leaf = commit(small(0)).leaf
@@ -38,7 +39,9 @@ async def test_batch__root_taken_on_chain_unknown_to_us__another_order_is_posted
         await submit(client, user, 0)
         inclusion = await client.next("BatchInclusionData")
     assert inclusion["batch_merkle_root"] != leaf
-    assert inclusion["batch_inclusion_proof"]["merkle_path"] == [leaf]
+    (filler,) = inclusion["batch_inclusion_proof"]["merkle_path"]
+    assert filler != leaf
+    assert verify_path(leaf, 0, filler, inclusion["batch_merkle_root"])
 
 
 async def test_batch__reverted__proofs_queued_again_and_posted_later(batcher: Running, user: User) -> None:
@@ -88,9 +91,13 @@ async def test_surplus__worth_its_gas__is_returned_to_the_payers(
     async with running_batcher(db, chain, pool, tmp_path):
 
         async def settled() -> bool:
-            return chain.settled == [(root, (user.address,))]
+            return [(done.root, done.payers) for done in chain.settled] == [(root, (user.address,))]
 
         await eventually(settled)
+    (sent,) = chain.sent
+    (done,) = chain.settled
+    assert (done.answer_fee_wei, done.payers_fee_wei) == (sent.task.answer_fee_wei, sent.task.answer_fee_wei)
+    assert done.held_wei == (sent.task.fee_per_proof_wei - sent.task.answer_fee_wei) // 2 > 0
 
 
 async def test_restart__queue_and_posted_batch__nothing_is_lost(

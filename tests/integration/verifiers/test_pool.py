@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aligned.core.errors import DependencyError
 from aligned.core.types import ProvingSystem, VerificationData
+from aligned.verifiers import pool as pool_module
+from aligned.verifiers.base import Verdict
+from aligned.verifiers.child import Child
 from aligned.verifiers.pool import VerifierPool
 from tests.integration.verifiers.conftest import install
 
@@ -122,6 +127,59 @@ async def test_pool__stopped_with_work__callers_hear_it_and_processes_end() -> N
         await asyncio.sleep(0.3)
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [getattr(outcome, "code", None) for outcome in outcomes] == ["server_busy"] * 2
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOMEM, "no memory"), ValueError("a bug")])
+async def test_pool__process_cannot_be_started__tried_again_and_keeps_its_size(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "_RESTART_DELAY_S", 0.05)
+    start, failures = asyncio.create_subprocess_exec, iter([failure, failure])
+
+    async def fails_twice(*args: Any, **kwargs: Any) -> Any:
+        if (error := next(failures, None)) is not None:
+            raise error
+        return await start(*args, **kwargs)
+
+    async with VerifierPool(1, max_wait_s=60) as pool:
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", fails_twice)
+        assert (await pool.verify(proof(KILL))).code == "verifier_crashed"
+        with pytest.raises(DependencyError):
+            pool.check()
+        assert (await pool.verify(proof(CHECK))).valid
+        assert next(failures, None) is None
+        pool.check()
+
+
+async def test_pool__no_process_can_be_started__callers_are_told_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fails(*_args: Any, **_kwargs: Any) -> Any:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    async with VerifierPool(1, max_wait_s=0.5) as pool:
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", fails)
+        assert (await pool.verify(proof(KILL))).code == "verifier_crashed"
+        with pytest.raises(DependencyError) as caught:
+            await pool.verify(proof(CHECK))
+    assert caught.value.code == "server_busy"
+
+
+async def test_pool__bug_while_talking_to_a_worker__caller_hears_it_and_the_pool_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verify, failures = Child.verify, iter([RuntimeError("a bug")])
+
+    async def fails_once(child: Child, data: VerificationData, timeout_s: float) -> Verdict:
+        if (error := next(failures, None)) is not None:
+            raise error
+        return await verify(child, data, timeout_s)
+
+    monkeypatch.setattr(Child, "verify", fails_once)
+    async with VerifierPool(1) as pool:
+        with pytest.raises(DependencyError):
+            await pool.verify(proof(CHECK))
+        assert (await pool.verify(proof(CHECK))).valid
 
 
 async def test_pool__caller_gives_up__next_proof_is_served() -> None:
