@@ -12,6 +12,7 @@ import {BLS} from "./libraries/BLS.sol";
 import {G1Point, QuorumSignature} from "./libraries/BN254Types.sol";
 import {Commitments} from "./libraries/Commitments.sol";
 import {Eip712} from "./libraries/Eip712.sol";
+import {FirstCall} from "./libraries/FirstCall.sol";
 import {MerkleTree} from "./libraries/MerkleTree.sol";
 import {PackedBatch, PackedBatches} from "./libraries/PackedBatch.sol";
 
@@ -26,10 +27,12 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
     bytes32 private constant TASK_TYPE_HASH =
         keccak256("BatchVerification(bytes32 batchIdentifierHash,uint32 taskCreatedBlock)");
 
-    /// @dev What an answer in a transaction of its own costs its caller outside the part measured with gasleft(): the
+    /// @dev What the first answer in a transaction costs its caller outside the part measured with gasleft(): the
     /// transaction, the proxy, the last writes and the typical calldata. Counted from the decoded arguments, not from
     /// msg.data.length, which a caller could stretch with cheap zeros. Each figure is a little below the truth.
     uint256 private constant FIXED_RESPONSE_GAS = 43_000;
+    /// @dev The same for further answers in one transaction, which has paid its base and its first touches already.
+    uint256 private constant FURTHER_RESPONSE_GAS = 4_000;
     uint256 private constant NON_SIGNER_CALLDATA_GAS = 1_100;
     uint256 private constant SKIP_CALLDATA_GAS = 500;
 
@@ -324,10 +327,11 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         }
     }
 
-    function _unmeasuredGas(QuorumSignature calldata quorum) private pure returns (uint256) {
+    function _unmeasuredGas(QuorumSignature calldata quorum) private returns (uint256) {
+        uint256 fixedGas = FirstCall.take() ? FIXED_RESPONSE_GAS : FURTHER_RESPONSE_GAS;
         unchecked {
             // Lengths of arrays that fit into calldata: no product or sum comes near 2^256.
-            return FIXED_RESPONSE_GAS + quorum.nonSigners.length * NON_SIGNER_CALLDATA_GAS + quorum.witness.skips.length
+            return fixedGas + quorum.nonSigners.length * NON_SIGNER_CALLDATA_GAS + quorum.witness.skips.length
                 * SKIP_CALLDATA_GAS;
         }
     }
@@ -359,8 +363,11 @@ contract AlignedLayerServiceManager is IAlignedLayerServiceManager, AccessManage
         if (config_.responseWindowBlocks == 0 || config_.responseWindowBlocks > MAX_RESPONSE_WINDOW_BLOCKS) {
             revert InvalidConfig("responseWindowBlocks", config_.responseWindowBlocks);
         }
-        _storage().config = config_;
-        emit ServiceConfigUpdated(config_);
+        ServiceStorage storage $ = _storage();
+        bool paused = $.config.intakePaused;
+        $.config = config_;
+        $.config.intakePaused = paused; // only the guardian's switch changes it, or new parameters would undo a pause
+        emit ServiceConfigUpdated($.config);
     }
 
     function _authorizeUpgrade(address) internal override restricted {}

@@ -6,8 +6,10 @@ import {
 } from "@openzeppelin/contracts-upgradeable/access/manager/AccessManagedUpgradeable.sol";
 import {UUPSUpgradeable} from "@openzeppelin/contracts-upgradeable/proxy/utils/UUPSUpgradeable.sol";
 
-import {IAlignedLayerServiceManager} from "./interfaces/IAlignedLayerServiceManager.sol";
+import {BatchStatus, IAlignedLayerServiceManager} from "./interfaces/IAlignedLayerServiceManager.sol";
 import {IBatcherPaymentService, SkipReason} from "./interfaces/IBatcherPaymentService.sol";
+import {Commitments} from "./libraries/Commitments.sol";
+import {FirstCall} from "./libraries/FirstCall.sol";
 import {PackedAccount, PackedAccounts} from "./libraries/PackedAccount.sol";
 import {PayerList} from "./libraries/PayerList.sol";
 
@@ -16,6 +18,15 @@ import {PayerList} from "./libraries/PayerList.sol";
 contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeable, UUPSUpgradeable {
     /// @inheritdoc IBatcherPaymentService
     uint256 public constant UNLOCK_BLOCK_TIME = 1 hours;
+
+    /// @dev What `createNewTask` costs its sender outside the part measured with gasleft(): the transaction, the proxy, a
+    /// typical calldata, and the writes and events behind the measurement. Counted from the decoded arguments, as calldata
+    /// can be stretched. Further calls in one transaction have only the latter.
+    uint256 private constant FIXED_POSTING_GAS = 57_000;
+    uint256 private constant FURTHER_POSTING_GAS = 24_000;
+    uint256 private constant ENTRY_GAS = 374; // 12 zero and 20 other bytes of calldata, and hashing them
+    uint256 private constant MAX_TIP_WEI = 3 gwei;
+    uint256 private constant REWARD_PERCENT = 120; // the rest pays for settling, and for transactions that fail
 
     /// @dev One storage slot: all that `createNewTask` reads and writes besides the accounts.
     struct Office {
@@ -29,7 +40,14 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
         Office office;
         address pendingBatcher;
         mapping(address user => PackedAccount) accounts;
-        mapping(bytes32 batchMerkleRoot => bytes32 hash) payersHash;
+        mapping(bytes32 batchMerkleRoot => bytes32 hash) settlementHash;
+    }
+
+    /// @dev The entries that paid (see PayerList) and how much that was.
+    struct Collection {
+        uint256 list;
+        uint256 kept;
+        uint256 amountWei;
     }
 
     // keccak256(abi.encode(uint256(keccak256("aligned.storage.BatcherPaymentService")) - 1)) & ~bytes32(uint256(0xff))
@@ -75,7 +93,12 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
     function setFeeCap(uint256 capWei) external {
         if (capWei > type(uint64).max) revert CapTooHigh(capWei, type(uint64).max);
         PaymentStorage storage $ = _storage();
-        $.accounts[msg.sender] = $.accounts[msg.sender].withFeeCap(uint64(capWei));
+        PackedAccount account = $.accounts[msg.sender];
+        PackedAccount changed = account.withFeeCap(uint64(capWei));
+        if (_capOf(changed) < _capOf(account) && account.balanceWei() != 0 && !account.isWithdrawable()) {
+            revert CapLocked(account.unlockTime(), block.timestamp);
+        }
+        $.accounts[msg.sender] = changed;
         emit FeeCapSet(msg.sender, capWei);
     }
 
@@ -104,8 +127,7 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
         PackedAccount account = $.accounts[msg.sender];
         uint256 balance = account.balanceWei();
         if (amount > balance) revert PayerInsufficientBalance(balance, amount);
-        uint256 unlockTime = account.unlockTime();
-        if (unlockTime == 0 || unlockTime > block.timestamp) revert FundsLocked(unlockTime, block.timestamp);
+        if (!account.isWithdrawable()) revert FundsLocked(account.unlockTime(), block.timestamp);
         $.accounts[msg.sender] = account.withBalance(uint96(balance - amount)).withUnlockTime(0);
         emit BalanceLocked(msg.sender);
         emit FundsWithdrawn(msg.sender, amount);
@@ -123,6 +145,7 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
         uint256 feePerProof,
         uint256 respondToTaskFeeLimit
     ) external payable {
+        uint256 gasAtStart = gasleft();
         PaymentStorage storage $ = _storage();
         Office memory office = $.office;
         if (msg.sender != office.batcher) revert OnlyBatcherAllowed(msg.sender);
@@ -132,35 +155,47 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
         if (respondToTaskFeeLimit > feeForAggregator) {
             revert InsufficientFeeForAggregator(feeForAggregator, respondToTaskFeeLimit);
         }
-        (uint256 charged, bytes32 payers) = _charge($, batchMerkleRoot, proofSubmitters, feePerProof);
-        uint256 collected = charged * feePerProof + msg.value;
-        if (collected < feeForAggregator) revert InsufficientFeeForAggregator(feeForAggregator, collected);
-        office.earningsWei = _toUint88(office.earningsWei + collected - respondToTaskFeeLimit);
-        $.office = office;
-        $.payersHash[batchMerkleRoot] = payers;
+        Collection memory collection = _charge($, batchMerkleRoot, proofSubmitters, feePerProof);
+        if (collection.amountWei + msg.value < feeForAggregator) {
+            revert InsufficientFeeForAggregator(feeForAggregator, collection.amountWei + msg.value);
+        }
         _SERVICE_MANAGER.createNewTask{value: respondToTaskFeeLimit}(
             batchMerkleRoot, batchDataPointer, respondToTaskFeeLimit
         );
         emit TaskCreated(batchMerkleRoot, feePerProof, proofSubmitters.length);
+        uint256 payersFeeWei = _min(collection.amountWei, respondToTaskFeeLimit);
+        uint256 marginWei = collection.amountWei - payersFeeWei;
+        uint256 rewardWei = _min(marginWei, _postingCostWei(gasAtStart, proofSubmitters.length));
+        // What the payers' money did not cover of the answer fee came out of msg.value, which is the batcher's.
+        office.earningsWei =
+            _toUint88(office.earningsWei + rewardWei + msg.value - (respondToTaskFeeLimit - payersFeeWei));
+        $.office = office;
+        $.settlementHash[batchMerkleRoot] = PayerList.commit(
+            collection.list, collection.kept, marginWei - rewardWei, payersFeeWei, respondToTaskFeeLimit
+        );
+        emit TaskFunded(batchMerkleRoot, marginWei - rewardWei, payersFeeWei);
     }
 
     /// @inheritdoc IBatcherPaymentService
-    function settle(bytes32 batchMerkleRoot, address[] calldata payers) external {
+    function settle(
+        bytes32 batchMerkleRoot,
+        address[] calldata payers,
+        uint256 heldWei,
+        uint256 payersFeeWei,
+        uint256 feeLimitWei
+    ) external {
         PaymentStorage storage $ = _storage();
-        bytes32 expected = $.payersHash[batchMerkleRoot];
+        bytes32 expected = $.settlementHash[batchMerkleRoot];
         if (expected == 0) revert NothingToSettle(batchMerkleRoot);
-        bytes32 given = keccak256(abi.encodePacked(payers));
-        if (given != expected) revert PayersMismatch(expected, given);
-        delete $.payersHash[batchMerkleRoot];
-        uint256 surplusWei = _SERVICE_MANAGER.reclaim(batchMerkleRoot);
-        _SERVICE_MANAGER.withdraw(surplusWei);
-        if (payers.length == 0) {
-            // Nobody was charged: the batcher paid for the whole batch out of its own pocket.
-            $.office.earningsWei = _toUint88($.office.earningsWei + surplusWei);
-        } else {
-            _share($, payers, surplusWei);
-        }
-        emit SurplusReturned(batchMerkleRoot, surplusWei, payers.length);
+        bytes32 given = keccak256(abi.encodePacked(payers, heldWei, payersFeeWei, feeLimitWei));
+        if (given != expected) revert SettlementMismatch(expected, given);
+        delete $.settlementHash[batchMerkleRoot];
+        uint256 surplusWei = _takeSurplus(batchMerkleRoot);
+        uint256 batchersWei = surplusWei * (feeLimitWei - payersFeeWei) / feeLimitWei;
+        if (batchersWei != 0) $.office.earningsWei = _toUint88($.office.earningsWei + batchersWei);
+        uint256 payersWei = heldWei + surplusWei - batchersWei;
+        if (payersWei != 0) _share($, payers, payersWei);
+        emit SurplusReturned(batchMerkleRoot, payersWei, payers.length);
     }
 
     // ------------------------------------------------------------------------------------------ batcher
@@ -240,8 +275,8 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
     }
 
     /// @inheritdoc IBatcherPaymentService
-    function payersHash(bytes32 batchMerkleRoot) external view returns (bytes32) {
-        return _storage().payersHash[batchMerkleRoot];
+    function settlementHash(bytes32 batchMerkleRoot) external view returns (bytes32) {
+        return _storage().settlementHash[batchMerkleRoot];
     }
 
     /// @inheritdoc IBatcherPaymentService
@@ -257,11 +292,9 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
     // ------------------------------------------------------------------------------------------ internals
 
     /// @dev Charges or skips every entry; an account is read and written once per run of equal entries.
-    /// @return charged Entries that paid.
-    /// @return payers keccak256 of those entries, 32 bytes each.
     function _charge(PaymentStorage storage $, bytes32 root, address[] calldata submitters, uint256 feeWei)
         private
-        returns (uint256 charged, bytes32 payers)
+        returns (Collection memory)
     {
         (uint256 list, uint256 end) = PayerList.copy(submitters);
         uint256 at = list;
@@ -273,35 +306,60 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
             kept = PayerList.keep(kept, at, _chargePartly($, root, user, count, feeWei));
             at += 32 * count;
         }
-        return PayerList.close(list, kept);
+        // Nobody was charged a fee above its cap, which is below 2^64: no overflow.
+        return Collection(list, kept, (kept - list) / 32 * feeWei);
     }
 
-    /// @dev Charges for as many of `count` proofs as the balance allows, none if the fee is above the cap. All nonces are
-    /// used up, or a message that was skipped could be charged later.
+    /// @dev Charges for as many of `count` proofs as the balance allows, none if the fee is above the cap or the balance on its
+    /// way out. All nonces are used up, or a message that was skipped could be charged later.
     function _chargePartly(PaymentStorage storage $, bytes32 root, address user, uint256 count, uint256 feeWei)
         private
         returns (uint256 paid)
     {
         PackedAccount account = $.accounts[user];
-        SkipReason reason = SkipReason.AboveCap;
-        if (feeWei <= _capOf(account)) {
-            reason = SkipReason.InsufficientBalance;
+        SkipReason reason = SkipReason.InsufficientBalance;
+        if (account.isWithdrawable()) {
+            reason = SkipReason.Withdrawable;
+        } else if (feeWei > _capOf(account)) {
+            reason = SkipReason.AboveCap;
+        } else {
             paid = account.balanceWei() / feeWei; // less than count, or the whole run had been charged
         }
         $.accounts[user] = account.charged(count, paid * feeWei);
-        for (uint256 i = paid; i < count; i++) {
-            emit SubmitterSkipped(root, user, reason);
-        }
+        emit SubmitterSkipped(root, user, reason, count - paid);
+    }
+
+    /// @dev Most that the batcher may keep of what users paid: the gas of this call at a bounded price, and a little more.
+    function _postingCostWei(uint256 gasAtStart, uint256 entries) private returns (uint256) {
+        uint256 fixedGas = FirstCall.take() ? FIXED_POSTING_GAS : FURTHER_POSTING_GAS;
+        uint256 priceWei = _min(tx.gasprice, block.basefee + MAX_TIP_WEI);
+        return (gasAtStart - gasleft() + fixedGas + entries * ENTRY_GAS) * priceWei * REWARD_PERCENT / 100;
+    }
+
+    /// @dev Takes what the service manager has left of a batch's fee, possibly nothing.
+    function _takeSurplus(bytes32 root) private returns (uint256 surplusWei) {
+        BatchStatus status = _SERVICE_MANAGER.batchStatus(root, address(this));
+        if (status == BatchStatus.Unknown || status == BatchStatus.Pending) revert BatchNotFinal(root, uint8(status));
+        (,, surplusWei) = _SERVICE_MANAGER.batchesState(Commitments.batchId(root, address(this)));
+        if (surplusWei == 0) return 0;
+        _SERVICE_MANAGER.reclaim(root);
+        _SERVICE_MANAGER.withdraw(surplusWei);
     }
 
     /// @dev Gives each entry the same share, as each paid the same; the division's dust goes to the first.
-    function _share(PaymentStorage storage $, address[] calldata payers, uint256 surplusWei) private {
-        uint256 share = surplusWei / payers.length;
-        uint256 amount = surplusWei - share * (payers.length - 1);
-        for (uint256 i = 0; i < payers.length; i++) {
-            PackedAccount account = $.accounts[payers[i]];
-            $.accounts[payers[i]] = account.withBalance(_toUint96(payers[i], account.balanceWei() + amount));
-            amount = share;
+    function _share(PaymentStorage storage $, address[] calldata payers, uint256 amountWei) private {
+        uint256 share = amountWei / payers.length;
+        uint256 dust = amountWei - share * payers.length;
+        uint256 at = 0;
+        while (at < payers.length) {
+            address user = payers[at];
+            uint256 next = at + 1;
+            while (next < payers.length && payers[next] == user) next++;
+            PackedAccount account = $.accounts[user];
+            uint256 balance = account.balanceWei() + share * (next - at) + dust;
+            $.accounts[user] = account.withBalance(_toUint96(user, balance));
+            dust = 0;
+            at = next;
         }
     }
 
@@ -318,6 +376,10 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
     function _capOf(PackedAccount account) private view returns (uint256) {
         uint64 capWei = account.feeCapWei();
         return capWei == 0 ? _DEFAULT_FEE_CAP : capWei;
+    }
+
+    function _min(uint256 a, uint256 b) private pure returns (uint256) {
+        return a < b ? a : b;
     }
 
     function _send(address to, uint256 amount) private {

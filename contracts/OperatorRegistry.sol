@@ -123,10 +123,11 @@ contract OperatorRegistry is IOperatorRegistry, AccessManagedUpgradeable, UUPSUp
     function eject(address operator) external restricted {
         RegistryStorage storage $ = _storage();
         bytes32 operatorId = $.operatorIds[operator];
-        if ($.keys[operatorId].position == 0) return;
+        if (operatorId == 0) return;
+        // Also somebody who has just left: deregistering ahead of the ejection must not save the way back.
         $.barredUntil[operator] = block.timestamp + $.config.ejectionCooldownSeconds;
         emit OperatorEjected(operator, operatorId, msg.sender);
-        _takeSnapshot($, -int256(_leave($, operatorId)));
+        if ($.keys[operatorId].position != 0) _takeSnapshot($, -int256(_leave($, operatorId)));
     }
 
     /// @inheritdoc IOperatorRegistry

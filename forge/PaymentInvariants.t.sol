@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {AlignedLayerServiceManager} from "../contracts/AlignedLayerServiceManager.sol";
 import {BatcherPaymentService} from "../contracts/BatcherPaymentService.sol";
+import {BatchStatus} from "../contracts/interfaces/IAlignedLayerServiceManager.sol";
 import {QuorumSignature} from "../contracts/libraries/BN254Types.sol";
 import {OperatorKeys} from "./helpers/OperatorKeys.sol";
 import {System} from "./helpers/System.sol";
@@ -12,17 +13,32 @@ import {TestBase} from "./helpers/TestBase.sol";
 contract PaymentHandler is TestBase {
     uint256 public constant ACTORS = 4;
     address private constant RESPONDER = address(0x4E5904D);
+    uint256 private constant REWARD_PERCENT = 120;
+    uint256 private constant MOST_POSTING_GAS = 1_000_000; // far above what twelve entries take
 
     System public immutable SYSTEM;
     BatcherPaymentService private immutable BPS;
     AlignedLayerServiceManager private immutable SM;
 
+    struct Terms {
+        uint256 heldWei;
+        uint256 payersFeeWei;
+        uint256 limitWei;
+        bool settled;
+    }
+
     mapping(bytes32 root => address[] payers) private payersOf;
+    mapping(bytes32 root => Terms) public termsOf;
+    mapping(address user => uint256 time) private exitTime; // 0: no exit under way
     bytes32[] public roots;
     mapping(address user => uint256 balance) public ledger;
     uint256 public chargedAboveCap;
     uint256 public failedExits;
+    uint256 public earlyExits;
+    uint256 public exits;
     uint256 public strayedSurplus;
+    uint256 public rewardsAboveBound;
+    uint256 public failedSettlements;
 
     constructor(System system) {
         SYSTEM = system;
@@ -42,32 +58,33 @@ contract PaymentHandler is TestBase {
         ledger[user] += amount;
     }
 
+    /// @dev Lowering is refused while the balance is locked: then the cap stays.
     function setFeeCap(uint256 seed, uint256 cap) external {
         vm.prank(actor(seed % ACTORS));
-        BPS.setFeeCap(bound(cap, 0, 2e16));
+        try BPS.setFeeCap(bound(cap, 0, 2e16)) {} catch {}
     }
 
     /// @dev Each nibble of `picks` is one proof's submitter.
-    function charge(bytes32 root, uint256 picks, uint256 count, uint256 fee, uint256 limit) external {
-        if (root == 0 || BPS.payersHash(root) != 0 || _known(root)) return;
+    function charge(bytes32 root, uint256 picks, uint256 count, uint256 fee, uint256 limit, uint256 value) external {
+        if (root == 0 || _known(root)) return;
         address[] memory submitters = new address[](bound(count, 1, 12));
         for (uint256 i = 0; i < submitters.length; i++) {
             submitters[i] = actor((picks >> 4 * i) % ACTORS);
         }
         fee = bound(fee, 1, 2e16);
         limit = bound(limit, SYSTEM.MIN_FEE(), 1e16);
-        vm.deal(SYSTEM.BATCHER(), limit);
-        address[] storage payers = payersOf[root];
-        for (uint256 i = 0; i < submitters.length; i++) {
-            if (fee > BPS.feeCapOf(submitters[i]) || fee > ledger[submitters[i]]) continue;
-            ledger[submitters[i]] -= fee;
-            payers.push(submitters[i]);
-        }
+        uint256 collected = _expectCharges(root, submitters, fee);
+        uint256 least = collected < limit ? limit - collected : 0;
+        value = bound(value, least, least + 1e16);
         uint256[] memory before = _balances();
-        vm.prank(SYSTEM.BATCHER());
-        BPS.createNewTask{value: limit}(root, "x", submitters, limit, fee, limit);
+        uint256 earnings = BPS.batcherEarnings();
+        _post(root, submitters, fee, limit, value);
         _checkCaps(before, submitters, fee);
         roots.push(root);
+        uint256 payersFee = collected < limit ? collected : limit;
+        uint256 reward = BPS.batcherEarnings() + limit - payersFee - earnings - value;
+        if (reward > MOST_POSTING_GAS * 1 gwei * REWARD_PERCENT / 100) rewardsAboveBound++;
+        termsOf[root] = Terms(collected - payersFee - reward, payersFee, limit, false);
     }
 
     function answer(uint256 which, uint256 price) external {
@@ -88,34 +105,53 @@ contract PaymentHandler is TestBase {
     function settle(uint256 which) external {
         if (roots.length == 0) return;
         bytes32 root = roots[which % roots.length];
+        Terms storage terms = termsOf[root];
         address[] memory payers = payersOf[root];
         (,, uint256 surplus) = SM.batchesState(keccak256(abi.encodePacked(root, address(BPS))));
+        bool due = !terms.settled && SM.batchStatus(root, address(BPS)) != BatchStatus.Pending;
         uint256 earnings = BPS.batcherEarnings();
-        try BPS.settle(root, payers) {
+        try BPS.settle(root, payers, terms.heldWei, terms.payersFeeWei, terms.limitWei) {
+            terms.settled = true;
+            uint256 batchers = surplus * (terms.limitWei - terms.payersFeeWei) / terms.limitWei;
+            if (BPS.batcherEarnings() != earnings + batchers) strayedSurplus++;
             if (payers.length == 0) return;
-            uint256 share = surplus / payers.length;
+            uint256 back = terms.heldWei + surplus - batchers;
             for (uint256 i = 0; i < payers.length; i++) {
-                ledger[payers[i]] += share;
+                ledger[payers[i]] += back / payers.length;
             }
-            ledger[payers[0]] += surplus - share * payers.length;
-            if (BPS.batcherEarnings() != earnings) strayedSurplus++;
-        } catch {}
+            ledger[payers[0]] += back % payers.length;
+        } catch {
+            if (due) failedSettlements++;
+        }
     }
 
-    /// @dev Unlocks, waits the hour and takes everything, whatever anybody else does meanwhile.
-    function exit(uint256 seed, bool paused) external {
+    /// @dev An exit takes three steps, between which everybody may do anything.
+    function unlock(uint256 seed) external {
         address user = actor(seed % ACTORS);
-        if (ledger[user] == 0) return;
-        SYSTEM.setPaused(paused);
+        if (ledger[user] == 0 || exitTime[user] != 0) return;
         vm.prank(user);
         BPS.unlock();
-        BPS.deposit(user);
-        vm.warp(vm.getBlockTimestamp() + BPS.UNLOCK_BLOCK_TIME());
+        exitTime[user] = vm.getBlockTimestamp() + BPS.UNLOCK_BLOCK_TIME();
+    }
+
+    function wait_(uint256 time) external {
+        vm.warp(vm.getBlockTimestamp() + bound(time, 1, 2 hours));
+    }
+
+    /// @dev Withdraws all there is, with the intake paused or not. Nobody but the user may have changed when it can.
+    function withdraw(uint256 seed, bool paused) external {
+        address user = actor(seed % ACTORS);
+        if (exitTime[user] == 0) return;
+        bool isDue = vm.getBlockTimestamp() >= exitTime[user];
+        SYSTEM.setPaused(paused);
         vm.prank(user);
         try BPS.withdraw(ledger[user]) {
+            if (!isDue) earlyExits++;
+            exits++;
             ledger[user] = 0;
+            exitTime[user] = 0;
         } catch {
-            failedExits++;
+            if (isDue) failedExits++;
         }
         SYSTEM.setPaused(false);
     }
@@ -127,6 +163,32 @@ contract PaymentHandler is TestBase {
 
     function pass(uint256 blocks) external {
         mine(bound(blocks, 1, 15));
+    }
+
+    /// @dev Books what the rules say that each entry pays; the sum.
+    function _expectCharges(bytes32 root, address[] memory submitters, uint256 fee)
+        private
+        returns (uint256 collected)
+    {
+        address[] storage payers = payersOf[root];
+        for (uint256 i = 0; i < submitters.length; i++) {
+            address user = submitters[i];
+            bool isLeaving = exitTime[user] != 0 && exitTime[user] <= vm.getBlockTimestamp();
+            if (isLeaving || fee > BPS.feeCapOf(user) || fee > ledger[user]) continue;
+            ledger[user] -= fee;
+            collected += fee;
+            payers.push(user);
+        }
+    }
+
+    /// @dev At a gas price, so that the batcher has a reward to take.
+    function _post(bytes32 root, address[] memory submitters, uint256 fee, uint256 limit, uint256 value) private {
+        vm.deal(SYSTEM.BATCHER(), value);
+        vm.fee(1 gwei);
+        vm.txGasPrice(1 gwei);
+        vm.prank(SYSTEM.BATCHER());
+        BPS.createNewTask{value: value}(root, "x", submitters, limit, fee, limit);
+        freeGas();
     }
 
     function _known(bytes32 root) private view returns (bool) {
@@ -186,31 +248,52 @@ contract PaymentInvariantsTest is TestBase {
     /// @dev Without this the invariants could hold because nothing ever happens.
     function test_handler_canChargeAnswerAndSettle() public {
         handler.deposit(0, 1 ether);
-        handler.charge(bytes32(uint256(1)), 0, 9, 1e16 - 1, 1e16);
+        handler.charge(bytes32(uint256(1)), 0, 9, 1e16 - 1, 1e16, 0);
         uint256 charged = handler.ledger(actor(0));
         assertTrue(charged < 1 ether, "charged");
+        (uint256 held,,,) = handler.termsOf(bytes32(uint256(1)));
+        assertTrue(held > 0 && system.paymentService().batcherEarnings() > 0, "held, and a reward");
         handler.answer(0, 1 gwei);
         handler.settle(0);
-        assertTrue(handler.ledger(actor(0)) > charged, "surplus came back");
-        handler.exit(0, true);
-        assertEq(handler.ledger(actor(0)), 0, "withdrawn");
+        assertTrue(handler.ledger(actor(0)) > charged + held, "surplus came back");
         invariant_I4_surplus_goes_to_the_payers();
     }
 
-    /// @dev The surplus that is not settled yet lies in the service manager, in the record of its batch.
+    /// @dev Each step alone, with a stranger's deposit, a charge and a settlement between them.
+    function test_handler_canExitWhileEverythingElseHappens() public {
+        handler.deposit(0, 1 ether);
+        handler.deposit(1, 1 ether);
+        handler.charge(bytes32(uint256(1)), 0, 9, 1e16 - 1, 1e16, 0);
+        handler.unlock(0);
+        handler.withdraw(0, false);
+        assertEq(handler.exits(), 0, "too early");
+        handler.wait_(2 hours - 1);
+        handler.deposit(0, 1);
+        handler.charge(bytes32(uint256(2)), 0x10, 1, 1e15 - 1, 1e14, 1e15);
+        handler.answer(0, 1 gwei);
+        handler.settle(0);
+        handler.withdraw(0, true);
+        assertEq(handler.exits(), 1, "out");
+        assertEq(handler.ledger(actor(0)), 0, "with everything");
+        invariant_I3_withdrawals_depend_on_the_user_and_the_clock();
+    }
+
+    /// @dev What is held for batches that are not settled yet is here; the surplus of their fees still lies in the service manager, in the record of its batch.
     function invariant_I1_ether_covers_balances_earnings_and_surplus() public view {
         BatcherPaymentService bps = system.paymentService();
         uint256 owed = bps.batcherEarnings();
         for (uint256 i = 0; i < handler.ACTORS(); i++) {
             owed += bps.user_balances(actor(i));
         }
-        assertEq(address(bps).balance, owed, "I1 payment service");
         uint256 reserved = 0;
         for (uint256 i = 0; i < handler.rootCount(); i++) {
+            (uint256 held,,, bool settled) = handler.termsOf(handler.roots(i));
+            if (!settled) owed += held;
             bytes32 id = keccak256(abi.encodePacked(handler.roots(i), address(bps)));
             (,, uint256 fee) = system.serviceManager().batchesState(id);
             reserved += fee;
         }
+        assertEq(address(bps).balance, owed, "I1 payment service");
         assertTrue(address(system.serviceManager()).balance >= reserved, "I1 surplus");
     }
 
@@ -219,7 +302,8 @@ contract PaymentInvariantsTest is TestBase {
     }
 
     function invariant_I3_withdrawals_depend_on_the_user_and_the_clock() public view {
-        assertEq(handler.failedExits(), 0, "I3");
+        assertEq(handler.failedExits(), 0, "I3 failed");
+        assertEq(handler.earlyExits(), 0, "I3 early");
     }
 
     /// @dev The ledger in plain Solidity gives every surplus to the payers; the contract agrees with it to the wei.
@@ -228,5 +312,7 @@ contract PaymentInvariantsTest is TestBase {
             assertEq(system.paymentService().user_balances(actor(i)), handler.ledger(actor(i)), "I4 ledger");
         }
         assertEq(handler.strayedSurplus(), 0, "I4 strayed");
+        assertEq(handler.rewardsAboveBound(), 0, "I4 reward");
+        assertEq(handler.failedSettlements(), 0, "I4 not settled");
     }
 }

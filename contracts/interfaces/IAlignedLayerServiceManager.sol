@@ -53,12 +53,14 @@ interface IAlignedLayerServiceManagerEvents {
 
 /// @notice Parameters of the service (one storage slot).
 /// @param minTotalStake Least total stake of the quorum for an answer to count (closes the emptied quorum).
-/// @param minFeeWei Least answer fee of a task (closes free tasks).
+/// @param minFeeWei Least answer fee of a task (closes free tasks). A bond, not a price: what the answer did not cost comes
+/// back, so spam costs its gas and capital that is locked until the answer or the end of the window.
 /// @param minSigners Least number of signers, at least 1.
 /// @param thresholdBps Signed stake needed, in 1/10,000 of the total; more than half.
 /// @param responseWindowBlocks How long a task may be answered; also the largest age of a reference block.
 /// @param maxTipGwei Most priority fee over the base fee that the caller of `respondToTask` is refunded.
-/// @param intakePaused Whether new tasks are refused. Answers, exits and views are never pausable.
+/// @param intakePaused Whether new tasks are refused. Answers, exits and views are never pausable. `setConfig` and
+/// `initialize` ignore it: `setIntakePaused` alone changes it.
 struct ServiceConfig {
     uint96 minTotalStake;
     uint72 minFeeWei;
@@ -96,9 +98,11 @@ interface IAlignedLayerServiceManager is IAlignedLayerServiceManagerErrors, IAli
         external
         payable;
 
-    /// @notice Marks a batch verified on the quorum's signature over `taskDigest` and credits the caller its gas.
+    /// @notice Marks a batch verified on the quorum's signature over `taskDigest` and credits the caller its gas: what a
+    /// transaction costs once is in the first answer's refund only.
     /// @dev Anyone with a valid signature. Reverts for: unknown, answered or out-of-window batch, the registry's reasons,
-    /// total stake, signer count or signed stake too small, an invalid signature or point. Emits BatchVerified, ResponsePaid.
+    /// total stake, signer count or signed stake too small, an invalid signature or point. Emits BatchVerified and
+    /// ResponsePaid; the credit is in the latter, without a BatcherBalanceUpdated.
     function respondToTask(bytes32 batchMerkleRoot, address senderAddress, QuorumSignature calldata quorum) external;
 
     /// @notice Credits the caller what is left of the fee of its own batch: the rest after an answer, or the whole fee
@@ -124,7 +128,8 @@ interface IAlignedLayerServiceManager is IAlignedLayerServiceManagerErrors, IAli
     /// @notice Sets all switches at once. Restricted. Emits DisabledVerifiersUpdated.
     function setDisabledVerifiers(uint256 bitmap) external;
 
-    /// @notice Changes the parameters. Restricted. Emits ServiceConfigUpdated.
+    /// @notice Changes the parameters, except `intakePaused`, which stays as it is. Restricted. Emits ServiceConfigUpdated
+    /// with what is in force then.
     function setConfig(ServiceConfig calldata config) external;
 
     /// @notice Stops or resumes `createNewTask`. Restricted (guardian).

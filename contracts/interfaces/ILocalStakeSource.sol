@@ -36,8 +36,9 @@ struct Bond {
 
 /// @title Weight from ETH bonded in this contract, for devnets and small deployments.
 /// @notice ETH that leaves stops counting at once (the registry is told in the same call) and stays slashable for
-/// `UNBONDING_BLOCKS`, which must be longer than the service manager's response window: whoever signs a task can
-/// be slashed until nobody can answer it any more.
+/// `UNBONDING_BLOCKS`. While that is longer than the service manager's response window, whoever signs a task can be
+/// slashed until nobody can answer it any more. No contract enforces it: the deployment checks it once, and governance
+/// must keep it whenever it lengthens the window.
 interface ILocalStakeSource is IStakeSource, ILocalStakeSourceErrors, ILocalStakeSourceEvents {
     /// @notice Bonds msg.value for the caller. Reverts InvalidBond for zero or too much. Emits Bonded.
     function bond() external payable;

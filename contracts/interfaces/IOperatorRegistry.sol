@@ -128,7 +128,8 @@ interface IOperatorRegistry is IOperatorRegistryErrors, IOperatorRegistryEvents 
     /// @notice Changes the caller's socket.
     function updateSocket(string calldata socket) external;
 
-    /// @notice Takes `operator` out of the set. Restricted (ejector). No error when it is not registered.
+    /// @notice Takes `operator` out of the set and bars it for the cooldown, also if it has just left by itself. Restricted
+    /// (ejector). No error, and no effect, for somebody who never registered. Emits OperatorEjected.
     function eject(address operator) external;
 
     /// @notice Changes the bounds. Restricted.

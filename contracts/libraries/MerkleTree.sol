@@ -9,7 +9,8 @@ library MerkleTree {
 
     /// @notice Whether `path` leads from `leaf` at position `index` to `root`. Never reverts.
     /// @dev False for a path that is no multiple of 32 bytes or longer than MAX_DEPTH levels, and for index >= 2^depth:
-    /// without that bound index + k·2^depth would pass as well, and a position could not serve as an identity.
+    /// without that bound index + k·2^depth would pass as well. Even so a position is no identity: a tree is padded by
+    /// repeating its last leaf, which then has several positions. Consumers must not use the index as a nullifier.
     /// @param root Root of the tree.
     /// @param leaf Hash of the leaf.
     /// @param path Siblings from the leaf upwards, 32 bytes each.

@@ -45,7 +45,9 @@ library PackedAccounts {
                 let price := mul(feeWei, shr(5, size))
                 let withinCap := or(and(iszero(cap), withinDefault), iszero(gt(feeWei, cap)))
                 let payable_ := iszero(gt(price, and(account, 0xffffffffffffffffffffffff)))
-                if iszero(and(iszero(shr(160, user)), and(withinCap, payable_))) { break }
+                // 0 (locked) becomes the largest number, so this holds for an unlock time that is set and past only.
+                let withdrawable := lt(sub(and(shr(UNLOCK_SHIFT, account), 0xffffffffff), 1), timestamp())
+                if iszero(and(iszero(or(shr(160, user), withdrawable)), and(withinCap, payable_))) { break }
                 sstore(slot, add(sub(account, price), shl(sub(NONCE_SHIFT, 5), size))) // size = 32 · messages
                 if xor(kept, at) { mcopy(kept, at, size) }
                 kept := add(kept, size)
@@ -69,6 +71,12 @@ library PackedAccounts {
     /// @notice Unix seconds from which on the balance may be withdrawn, 0 if locked.
     function unlockTime(PackedAccount account) internal pure returns (uint40) {
         return uint40(PackedAccount.unwrap(account) >> UNLOCK_SHIFT);
+    }
+
+    /// @notice Whether the balance may be withdrawn now; it is not charged any more then.
+    function isWithdrawable(PackedAccount account) internal view returns (bool) {
+        uint256 time = account.unlockTime();
+        return time != 0 && time <= block.timestamp;
     }
 
     /// @notice Next nonce.

@@ -4,6 +4,8 @@ pragma solidity 0.8.30;
 /// @title The submitters of a batch, copied to memory so that those who were charged can be closed up and hashed.
 /// @notice Positions are memory addresses; entries are 32 bytes.
 library PayerList {
+    uint256 private constant TERMS = 3;
+
     error MalformedAddress(uint256 word);
 
     /// @notice Copies the entries as they are, and behind them a sentinel that differs from the last one.
@@ -16,7 +18,7 @@ library PayerList {
             calldatacopy(list, entries.offset, size)
             end := add(list, size)
             mstore(end, not(mload(sub(end, 32))))
-            mstore(0x40, add(end, 32))
+            mstore(0x40, add(end, mul(TERMS, 32))) // the terms of `commit`, at least the sentinel
         }
     }
 
@@ -42,12 +44,18 @@ library PayerList {
         }
     }
 
-    /// @notice How many entries were kept, and keccak256(abi.encodePacked(address[])) of them.
-    function close(uint256 list, uint256 kept) internal pure returns (uint256 count, bytes32 digest) {
+    /// @notice keccak256 of the entries that were kept and of the three terms behind them, 32 bytes each. The terms are the
+    /// last 96 bytes, so no other list with other terms has the same preimage. Overwrites what was behind `kept`.
+    function commit(uint256 list, uint256 kept, uint256 heldWei, uint256 payersFeeWei, uint256 feeLimitWei)
+        internal
+        pure
+        returns (bytes32 digest)
+    {
         assembly ("memory-safe") {
-            let size := sub(kept, list)
-            count := shr(5, size)
-            digest := keccak256(list, size)
+            mstore(kept, heldWei)
+            mstore(add(kept, 32), payersFeeWei)
+            mstore(add(kept, 64), feeLimitWei)
+            digest := keccak256(list, add(sub(kept, list), mul(TERMS, 32)))
         }
     }
 }

@@ -60,6 +60,16 @@ def sum_g1(points: list[Words]) -> Words:
     return g1_words(total)
 
 
+def g2_point(words: G2Words):
+    """Projective point of EIP-197 words."""
+    (x_im, x_re), (y_im, y_re) = words
+    return (FQ2([x_re, x_im]), FQ2([y_re, y_im]), FQ2.one())
+
+
+def subtract_g2(words: G2Words, other: G2Words) -> G2Words:
+    return g2_words(add(g2_point(words), neg(g2_point(other))))
+
+
 def operator_id(words: Words) -> bytes:
     return keccak(words[0].to_bytes(32, "big") + words[1].to_bytes(32, "big"))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ape import networks
 from bls_helper import make_key
+from payment_helper import DEPOSIT
 from quorum_helper import FEE_WEI, POINTER, Answer, bond_and_register, sign_task
 from reverting import revert_of
 
@@ -130,6 +131,15 @@ def members(stake_source, registry, operator_accounts):
         bond_and_register(stake_source, registry, account, make_key(str(i)))
         for i, account in enumerate(operator_accounts)
     ]
+
+
+@pytest.fixture
+def users(accounts, payment_service):
+    """Four users of the payment service with equal deposits."""
+    chosen = [accounts[i] for i in range(2, 6)]
+    for user in chosen:
+        payment_service.deposit(user, value=DEPOSIT, sender=user)
+    return chosen
 
 
 @pytest.fixture

@@ -9,13 +9,23 @@ from reverting import revert_of
 
 
 def test_rogue_key__difference_to_a_victim__refused(registry, stake_source, members, newcomer):
-    """pk_x − pk_victim would let its owner sign alone for both; it cannot prove possession of the difference."""
+    """pk_x − pk_victim would let its owner sign alone for both; it cannot prove possession of the difference.
+
+    Both halves of the key are the difference, so nothing but the missing signature stands against it: the same call
+    with one made from both secrets, which only victim and thief together could make, is accepted.
+    """
     own, victim = make_key("own"), members[0].key
     rogue = bls.sum_g1([own.g1, bls.negate(victim.g1)])
+    rogue_g2 = bls.subtract_g2(own.g2, victim.g2)
     digest = bytes(registry.possessionDigest(newcomer))
     stake_source.bond(value=10**19, sender=newcomer)
-    args = (rogue, own.g2, own.sign(digest), bls.witness(digest), "")
-    assert revert_of(registry.register, *args, sender=newcomer).startswith("InvalidPossessionProof(")
+    for forged in (own.sign(digest), bls.negate(own.sign(digest)), bls.g1_words(bls.G1)):
+        args = (rogue, rogue_g2, forged, bls.witness(digest), "")
+        error = revert_of(registry.register, *args, sender=newcomer)
+        assert error.startswith("InvalidPossessionProof(")
+    both = bls.Key((own.secret - victim.secret) % bls.R)
+    assert (both.g1, both.g2) == (rogue, rogue_g2)
+    registry.register(rogue, rogue_g2, both.sign(digest), bls.witness(digest), "", sender=newcomer)
 
 
 def test_possession__keys_of_different_secrets__refused(registry, stake_source, newcomer):

@@ -1,44 +1,21 @@
-"""Holes around the batcher's right to charge: caps, poor users, frozen withdrawals, surplus."""
+"""Holes around the batcher's right to charge: caps, poor users, frozen withdrawals. Settling: test_holes_settlement."""
 
 from __future__ import annotations
 
 import pytest
-from eth_utils import keccak
-from quorum_helper import FEE_WEI, POINTER, sign_task
+from payment_helper import (
+    DEPOSIT,
+    FEE_PER_PROOF,
+    HOUR_S,
+    ROOT,
+    charge,
+    funding,
+    refused,
+    settlement_hash,
+    skipped,
+)
+from quorum_helper import FEE_WEI, POINTER
 from reverting import revert_of
-
-ROOT = b"\x44" * 32
-FEE_PER_PROOF = 5 * 10**15
-DEPOSIT = 10**17
-HOUR_S = 3_600
-
-
-@pytest.fixture
-def users(accounts, payment_service):
-    """Four users with equal deposits."""
-    chosen = [accounts[i] for i in range(2, 6)]
-    for user in chosen:
-        payment_service.deposit(user, value=DEPOSIT, sender=user)
-    return chosen
-
-
-def charge(payment_service, batcher, submitters, root=ROOT, fee=FEE_PER_PROOF, value=0, limit=FEE_WEI):
-    return payment_service.createNewTask(
-        root, POINTER, submitters, limit, fee, limit, value=value, sender=batcher
-    )
-
-
-def refused(payment_service, sender, submitters, fee=FEE_PER_PROOF, for_aggregator=FEE_WEI, limit=FEE_WEI):
-    args = (ROOT, POINTER, submitters, for_aggregator, fee, limit)
-    return revert_of(payment_service.createNewTask, *args, sender=sender)
-
-
-def payers_hash(payers) -> bytes:
-    return keccak(b"".join(bytes.fromhex(payer.address[2:]).rjust(32, b"\0") for payer in payers))
-
-
-def skipped(payment_service, receipt):
-    return [(e.submitter, e.reason) for e in receipt.decode_logs(payment_service.SubmitterSkipped)]
 
 
 def test_batch__all_can_pay__each_entry_charged_once(payment_service, service_manager, batcher, users):
@@ -46,8 +23,10 @@ def test_batch__all_can_pay__each_entry_charged_once(payment_service, service_ma
     receipt = charge(payment_service, batcher, submitters)
     assert [payment_service.user_balances(u) for u in users[:2]] == [DEPOSIT - 2 * FEE_PER_PROOF] * 2
     assert [payment_service.user_nonces(u) for u in users[:2]] == [2, 2]
-    assert payment_service.batcherEarnings() == 4 * FEE_PER_PROOF - FEE_WEI
-    assert payment_service.payersHash(ROOT) == payers_hash(submitters)
+    funded = funding(payment_service, receipt)
+    assert funded.payers_fee_wei == FEE_WEI
+    assert payment_service.batcherEarnings() == 4 * FEE_PER_PROOF - FEE_WEI - funded.held_wei > 0
+    assert payment_service.settlementHash(ROOT) == settlement_hash(submitters, funded)
     assert service_manager.batchStatus(ROOT, payment_service) == 1
     [event] = receipt.decode_logs(payment_service.TaskCreated)
     assert (event.feePerProof, event.amountOfProofs) == (FEE_PER_PROOF, 4)
@@ -55,27 +34,53 @@ def test_batch__all_can_pay__each_entry_charged_once(payment_service, service_ma
 
 def test_cap__of_the_user__batcher_cannot_charge_above_it(payment_service, batcher, users):
     """The reference's batcher could charge any user any amount."""
-    payment_service.setFeeCap(FEE_PER_PROOF - 1, sender=users[0])
-    receipt = charge(payment_service, batcher, [users[0], users[1], users[2]])
-    assert payment_service.user_balances(users[0]) == DEPOSIT
-    assert skipped(payment_service, receipt) == [(users[0].address, 1)]
-    assert payment_service.payersHash(ROOT) == payers_hash(users[1:3])
+    own_cap = payment_service.DEFAULT_FEE_CAP() + 1
+    payment_service.setFeeCap(own_cap, sender=users[0])
+    receipt = charge(payment_service, batcher, [users[0], users[1], users[2]], fee=own_cap, value=FEE_WEI)
+    assert payment_service.user_balances(users[0]) == DEPOSIT - own_cap
+    assert skipped(payment_service, receipt) == [(u.address, 1, 1) for u in users[1:3]]
+    assert [payment_service.user_balances(u) for u in users[1:3]] == [DEPOSIT] * 2
+    assert payment_service.settlementHash(ROOT) == settlement_hash(
+        users[:1], funding(payment_service, receipt)
+    )
 
 
 def test_cap__default__bounds_users_who_set_none(payment_service, params, batcher, users):
     cap = params.payment.default_fee_cap_wei
     assert payment_service.feeCapOf(users[0]) == payment_service.DEFAULT_FEE_CAP() == cap
     receipt = charge(payment_service, batcher, users[:2], fee=cap + 1, value=FEE_WEI)
-    assert skipped(payment_service, receipt) == [(u.address, 1) for u in users[:2]]
+    assert skipped(payment_service, receipt) == [(u.address, 1, 1) for u in users[:2]]
     assert [payment_service.user_balances(u) for u in users[:2]] == [DEPOSIT] * 2
 
 
-def test_cap__set_and_taken_back__is_the_default_again(payment_service, params, users):
-    payment_service.setFeeCap(7, sender=users[0])
-    assert payment_service.feeCapOf(users[0]) == 7
-    payment_service.setFeeCap(0, sender=users[0])
-    assert payment_service.feeCapOf(users[0]) == params.payment.default_fee_cap_wei
-    assert revert_of(payment_service.setFeeCap, 2**64, sender=users[0]).startswith("CapTooHigh(")
+def test_cap__set_and_taken_back__is_the_default_again(payment_service, params, newcomer):
+    payment_service.setFeeCap(7, sender=newcomer)
+    assert payment_service.feeCapOf(newcomer) == 7
+    payment_service.setFeeCap(0, sender=newcomer)
+    assert payment_service.feeCapOf(newcomer) == params.payment.default_fee_cap_wei
+    assert revert_of(payment_service.setFeeCap, 2**64, sender=newcomer).startswith("CapTooHigh(")
+
+
+def test_cap__lowered_in_front_of_a_batch__refused_and_the_batch_goes_through(
+    payment_service, batcher, users
+):
+    """A cap that falls at once would revert everybody's batch, or let its owner's proofs through for free."""
+    for cap in (1, FEE_PER_PROOF - 1):
+        assert revert_of(payment_service.setFeeCap, cap, sender=users[0]).startswith("CapLocked(0, ")
+    receipt = charge(payment_service, batcher, users[:2])  # needs both of them: no wei to spare
+    assert skipped(payment_service, receipt) == []
+    assert funding(payment_service, receipt).payers_fee_wei == 2 * FEE_PER_PROOF == FEE_WEI
+
+
+def test_cap__lowered_with_the_notice_of_a_withdrawal__accepted(payment_service, users, chain):
+    payment_service.setFeeCap(10**17, sender=users[0])  # raising needs no notice
+    assert revert_of(payment_service.setFeeCap, 10**17 - 1, sender=users[0]).startswith("CapLocked(0, ")
+    payment_service.unlock(sender=users[0])
+    assert revert_of(payment_service.setFeeCap, 0, sender=users[0]).startswith("CapLocked(")
+    chain.pending_timestamp += HOUR_S
+    payment_service.setFeeCap(1, sender=users[0])
+    payment_service.lock(sender=users[0])
+    assert payment_service.feeCapOf(users[0]) == 1
 
 
 def test_poor_user__in_the_middle_of_a_batch__skipped_not_reverted(
@@ -84,25 +89,16 @@ def test_poor_user__in_the_middle_of_a_batch__skipped_not_reverted(
     payment_service.deposit(non_owner, value=FEE_PER_PROOF + 1, sender=non_owner)
     submitters = [users[0], non_owner, non_owner, non_owner, users[1], users[2]]
     receipt = charge(payment_service, batcher, submitters)
-    assert skipped(payment_service, receipt) == [(non_owner.address, 0)] * 2
+    assert skipped(payment_service, receipt) == [(non_owner.address, 0, 2)]
     assert payment_service.user_balances(non_owner) == 1
     assert payment_service.user_nonces(non_owner) == 3
-    assert payment_service.payersHash(ROOT) == payers_hash([users[0], non_owner, users[1], users[2]])
+    payers = [users[0], non_owner, users[1], users[2]]
+    assert payment_service.settlementHash(ROOT) == settlement_hash(payers, funding(payment_service, receipt))
 
 
 def test_stranger__without_an_account__skipped(payment_service, batcher, users, newcomer):
     receipt = charge(payment_service, batcher, [newcomer, users[0], users[1]])
-    assert skipped(payment_service, receipt) == [(newcomer.address, 0)]
-
-
-def test_batch__nobody_can_pay__needs_the_batchers_money_and_returns_it(
-    payment_service, params, batcher, newcomer, chain
-):
-    assert refused(payment_service, batcher, [newcomer]).startswith("InsufficientFeeForAggregator(")
-    charge(payment_service, batcher, [newcomer], value=FEE_WEI)
-    chain.mine(params.service.response_window_blocks + 1)
-    payment_service.settle(ROOT, [], sender=newcomer)
-    assert payment_service.batcherEarnings() == FEE_WEI
+    assert skipped(payment_service, receipt) == [(newcomer.address, 0, 1)]
 
 
 def test_batch__by_anyone_else__refused(payment_service, users, owner):
@@ -174,6 +170,25 @@ def test_withdrawal__somebody_else_deposits__not_locked_again(payment_service, u
     assert payment_service.user_unlock_block(users[0]) == 0
 
 
+def test_withdrawal__waiting_time_over__not_charged_any_more(payment_service, batcher, users, chain):
+    """The batcher could otherwise empty the account in front of the withdrawal."""
+    payment_service.unlock(sender=users[0])
+    charge(payment_service, batcher, [users[0], users[0], users[1]], root=b"\x45" * 32)  # still in the hour
+    left = payment_service.user_balances(users[0])
+    assert left == DEPOSIT - 2 * FEE_PER_PROOF
+    chain.pending_timestamp += HOUR_S
+    receipt = charge(payment_service, batcher, [users[0], users[0], users[1], users[2]])
+    assert skipped(payment_service, receipt) == [(users[0].address, 2, 2)]
+    payment_service.withdraw(left, sender=users[0])
+
+
+def test_withdrawal__lock_again__charged_again(payment_service, batcher, users, chain):
+    payment_service.unlock(sender=users[0])
+    chain.pending_timestamp += HOUR_S
+    payment_service.lock(sender=users[0])
+    assert skipped(payment_service, charge(payment_service, batcher, users)) == []
+
+
 def test_withdrawal__more_than_the_balance__refused(payment_service, users):
     error = revert_of(payment_service.withdraw, DEPOSIT + 1, sender=users[0])
     assert error == f"PayerInsufficientBalance({DEPOSIT}, {DEPOSIT + 1})"
@@ -187,61 +202,3 @@ def test_lock__without_funds__refused(payment_service, newcomer):
 def test_plain_transfer__credits_the_sender(payment_service, newcomer):
     newcomer.transfer(payment_service.address, 5)
     assert payment_service.user_balances(newcomer) == 5
-
-
-def test_unanswered_batch__settled__payers_get_everything_back(
-    payment_service, service_manager, params, batcher, users, newcomer, chain
-):
-    """The reference kept the money of batches that nobody answered."""
-    charge(payment_service, batcher, users)
-    assert revert_of(payment_service.settle, ROOT, users, sender=newcomer).startswith("BatchStillPending(")
-    chain.mine(params.service.response_window_blocks + 1)
-    payment_service.settle(ROOT, users, sender=newcomer)
-    share = FEE_WEI // len(users)
-    assert [payment_service.user_balances(u) for u in users] == [DEPOSIT - FEE_PER_PROOF + share] * 4
-    assert revert_of(payment_service.settle, ROOT, users, sender=newcomer).startswith("NothingToSettle(")
-
-
-def test_answered_batch__settled__surplus_goes_to_the_payers_dust_to_the_first(
-    payment_service, service_manager, registry, members, batcher, users, responder, chain
-):
-    payers = [users[0], users[1], users[1]]
-    charge(payment_service, batcher, payers)
-    chain.mine(1)
-    answer = sign_task(service_manager, registry, ROOT, payment_service.address, members)
-    receipt = service_manager.respondToTask(ROOT, payment_service, answer.abi(), sender=responder)
-    [event] = receipt.decode_logs(service_manager.ResponsePaid)
-    surplus = FEE_WEI - event.paidWei
-    payment_service.settle(ROOT, payers, sender=responder)
-    share, dust = divmod(surplus, 3)
-    assert payment_service.user_balances(users[0]) == DEPOSIT - FEE_PER_PROOF + share + dust
-    assert payment_service.user_balances(users[1]) == DEPOSIT - 2 * FEE_PER_PROOF + 2 * share
-    assert service_manager.batchersBalances(payment_service) == 0
-
-
-def test_settle__other_payers__refused(payment_service, params, batcher, users, chain):
-    charge(payment_service, batcher, users)
-    chain.mine(params.service.response_window_blocks + 1)
-    for wrong in (users[::-1], users[:3], [*users, users[0]], []):
-        assert revert_of(payment_service.settle, ROOT, wrong, sender=users[0]).startswith("PayersMismatch(")
-
-
-def test_expired_batch__tried_again_after_settling__accepted(payment_service, params, batcher, users, chain):
-    charge(payment_service, batcher, users)
-    chain.mine(params.service.response_window_blocks + 1)
-    assert refused(payment_service, batcher, users).startswith("BatchAlreadySubmitted(")
-    payment_service.settle(ROOT, users, sender=batcher)
-    charge(payment_service, batcher, users)
-    assert payment_service.payersHash(ROOT) == payers_hash(users)
-
-
-def test_batcher__rotated__earnings_go_to_the_new_one(payment_service, owner, batcher, users, newcomer):
-    charge(payment_service, batcher, users)
-    earned = payment_service.batcherEarnings()
-    payment_service.proposeBatcher(newcomer, sender=owner)
-    assert revert_of(payment_service.acceptBatcher, sender=users[0]).startswith("OnlyPendingBatcher(")
-    payment_service.acceptBatcher(sender=newcomer)
-    assert revert_of(payment_service.withdrawEarnings, sender=batcher).startswith("OnlyBatcherAllowed(")
-    before = newcomer.balance
-    receipt = payment_service.withdrawEarnings(sender=newcomer)
-    assert newcomer.balance == before + earned - receipt.total_fees_paid

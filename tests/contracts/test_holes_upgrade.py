@@ -126,6 +126,18 @@ def test_registry_config__unsafe_value__refused(registry, owner, field, value):
     assert revert_of(registry.setConfig, config, sender=owner).startswith("InvalidConfig(")
 
 
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_service_config__changed__does_not_undo_or_set_a_pause(service_manager, owner, is_paused):
+    service_manager.setIntakePaused(is_paused, sender=owner)
+    config = list(service_manager.config())
+    config[2], config[-1] = config[2] + 1, not is_paused
+    receipt = service_manager.setConfig(config, sender=owner)
+    in_force = service_manager.config()
+    assert (in_force[2], in_force[-1]) == (config[2], is_paused)
+    [event] = receipt.decode_logs(service_manager.ServiceConfigUpdated)
+    assert event.config[-1] is is_paused
+
+
 def test_verifier_switches__each_changes_its_bit_and_says_so(service_manager, owner):
     tx = service_manager.disableVerifier(3, sender=owner)
     assert [event.verifierIdx for event in tx.decode_logs(service_manager.VerifierDisabled)] == [3]

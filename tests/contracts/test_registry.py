@@ -147,6 +147,18 @@ def test_eject__member__out_and_barred_for_a_while(registry, members, owner, par
     assert registry.isRegistered(member.account)
 
 
+def test_eject__deregistered_in_front_of_it__barred_all_the_same(registry, members, owner):
+    """Leaving ahead of the ejection must not save the way back."""
+    member = members[1]
+    registry.deregister(sender=member.account)
+    count = registry.snapshotCount()
+    receipt = registry.eject(member.account, sender=owner)
+    assert [event.operator for event in receipt.decode_logs(registry.OperatorEjected)] == [member.account]
+    assert registry.snapshotCount() == count
+    args = register_args(registry, member.account, member.key)
+    assert revert_of(registry.register, *args, sender=member.account).startswith("EjectionCooldown(")
+
+
 def test_eject__stranger__no_error_and_no_change(registry, members, owner, newcomer):
     count = registry.snapshotCount()
     registry.eject(newcomer, sender=owner)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aligned.batcher.model import PostedTask, QueuedProof
+from aligned.batcher.model import PostedTask, QueuedProof, Settlement
 from aligned.core.types import ADDRESS_BYTES
 from aligned.storage.postgres import Connection
 
@@ -18,6 +18,8 @@ class Batch:
     Attributes:
         sending: the transaction may have been handed over; from then on only the chain knows.
         payers: charged submitters, one per proof, once it is posted.
+        held_wei: what the contract holds for them.
+        payers_fee_wei: their part of the answer fee.
     """
 
     number: int
@@ -29,6 +31,13 @@ class Batch:
     answer_fee_wei: int
     pointer: str | None
     payers: tuple[bytes, ...]
+    held_wei: int
+    payers_fee_wei: int
+
+    @property
+    def settlement(self) -> Settlement:
+        """What the contract wants to hear when it is settled."""
+        return Settlement(self.root, self.payers, self.held_wei, self.payers_fee_wei, self.answer_fee_wei)
 
     @property
     def task_key(self) -> str:
@@ -61,7 +70,10 @@ class Plan:
     answer_fee_wei: int
 
 
-_COLUMNS = "number, root, state, sending, proof_count, fee_per_proof_wei, answer_fee_wei, pointer, payers"
+_COLUMNS = (
+    "number, root, state, sending, proof_count, fee_per_proof_wei, answer_fee_wei, pointer, payers,"
+    " held_wei, payers_fee_wei"
+)
 
 
 async def create(conn: Connection, plan: Plan) -> bool:
@@ -157,10 +169,11 @@ async def set_posted(conn: Connection, number: int, task: PostedTask, payers: Se
     """The task is on chain."""
     await conn.execute(
         """
-        UPDATE batch SET state = 'posted', tx_hash = %s, task_block = %s, payers = %s, posted_at = now()
+        UPDATE batch SET state = 'posted', tx_hash = %s, task_block = %s, payers = %s, held_wei = %s,
+            payers_fee_wei = %s, posted_at = now()
         WHERE number = %s
         """,
-        (task.tx_hash, task.task_block, b"".join(payers), number),
+        (task.tx_hash, task.task_block, b"".join(payers), task.held_wei, task.payers_fee_wei, number),
     )
     await conn.execute("UPDATE submission SET state = 'posted' WHERE batch_number = %s", (number,))
 
@@ -233,4 +246,6 @@ def _batch(row: dict[str, Any]) -> Batch:
         answer_fee_wei=int(row["answer_fee_wei"]),
         pointer=row["pointer"],
         payers=tuple(payers[i : i + ADDRESS_BYTES] for i in range(0, len(payers), ADDRESS_BYTES)),
+        held_wei=int(row["held_wei"]),
+        payers_fee_wei=int(row["payers_fee_wei"]),
     )

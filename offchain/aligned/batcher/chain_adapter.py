@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aligned.batcher.model import Account, Market, PostedTask, Task
+from aligned.batcher.model import Account, Market, PostedTask, Settlement, Task
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import BatchStatus, PaymentService, ServiceManager
 from aligned.chain.errors import INSUFFICIENT_FUNDS
 from aligned.chain.sender import Receipt, TxSender
+from aligned.chain.types import LogEntry
 from aligned.core.batch import batch_id
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError, PaymentError
 from aligned.core.types import ADDRESS_BYTES
@@ -82,15 +83,24 @@ class ContractTaskChain:
                 CHAIN_UNAVAILABLE, "the task is mined, but this node does not have it (yet)"
             )
         skipped = await self._skipped(task.root, state.task_block)
-        return PostedTask(state.task_block, receipt.tx_hash, receipt.gas_used, skipped)
+        held_wei, payers_fee_wei = await self._funded(task.root, state.task_block)
+        block, tx_hash = state.task_block, receipt.tx_hash
+        return PostedTask(block, tx_hash, receipt.gas_used, skipped, held_wei, payers_fee_wei)
 
-    async def settle(self, key: str, root: bytes, payers: tuple[bytes, ...]) -> None:
+    async def settle(self, key: str, settlement: Settlement) -> None:
         """Sends settle of the payment service, unless there is nothing to settle any more."""
 
         async def settled() -> bool:
-            return not any(await self._payments.payers_hash(root))
+            return not any(await self._payments.settlement_hash(settlement.root))
 
-        await self._send(key, self._payments.encode_settle(root, payers), settled)
+        data = self._payments.encode_settle(
+            settlement.root,
+            settlement.payers,
+            settlement.held_wei,
+            settlement.payers_fee_wei,
+            settlement.answer_fee_wei,
+        )
+        await self._send(key, data, settled)
 
     async def _send(self, key: str, data: bytes, done: Callable[[], Awaitable[bool]]) -> Receipt:
         """A batcher without ETH is a state that passes once somebody funds it."""
@@ -102,6 +112,19 @@ class ContractTaskChain:
             raise DependencyError(INSUFFICIENT_FUNDS, error.message, **error.context) from error
 
     async def _skipped(self, root: bytes, task_block: int) -> tuple[bytes, ...]:
-        topic = self._payments.topic("SubmitterSkipped")
-        logs = await self._client.get_logs(self._payments.address, [topic, root], task_block, task_block)
-        return tuple(log.topics[2][-ADDRESS_BYTES:] for log in logs)
+        """One entry per proof; the contract tells them by the run, the count in the last word."""
+        logs = await self._logs("SubmitterSkipped", root, task_block)
+        runs = ((log.topics[2][-ADDRESS_BYTES:], int.from_bytes(log.data[-32:], "big")) for log in logs)
+        return tuple(submitter for submitter, proofs in runs for _ in range(proofs))
+
+    async def _funded(self, root: bytes, task_block: int) -> tuple[int, int]:
+        """What is held for the payers, and their part of the answer fee."""
+        logs = await self._logs("TaskFunded", root, task_block)
+        if not logs:
+            raise DependencyError(CHAIN_UNAVAILABLE, "the task is mined, but this node lacks its logs")
+        data = logs[-1].data
+        return int.from_bytes(data[:32], "big"), int.from_bytes(data[32:64], "big")
+
+    async def _logs(self, event: str, root: bytes, block: int) -> list[LogEntry]:
+        topics = [self._payments.topic(event), root]
+        return await self._client.get_logs(self._payments.address, topics, block, block)

@@ -65,7 +65,7 @@ class BatchFollower:
         async with self._db.transaction() as conn:
             waiting = await batches.unsettled(conn, _SETTLES_PER_STEP)
         for batch in waiting:
-            if batch.state == "expired" or not batch.payers or await self._is_worth_settling(batch):
+            if batch.state == "expired" or await self._is_worth_settling(batch):
                 await self._settle(batch)
         return False
 
@@ -101,16 +101,15 @@ class BatchFollower:
             await batches.repost(conn, batch.number)
 
     async def _is_worth_settling(self, batch: Batch) -> bool:
-        surplus_wei = await self._chain.unspent_fee_wei(batch.root)
+        surplus_wei = batch.held_wei + await self._chain.unspent_fee_wei(batch.root)
         gas = _SETTLE_GAS + _SETTLE_GAS_PER_PAYER * len(set(batch.payers))
         cost_wei = gas * self._market.current().gas_price_wei
         return surplus_wei * 100 >= cost_wei * self._settle_min_percent
 
     async def _settle(self, batch: Batch) -> None:
-        if batch.payers:
-            try:
-                await self._chain.settle(batch.settle_key, batch.root, batch.payers)
-            except TxReverted as error:
-                log.warning("settle_refused", number=batch.number, root=batch.root, reason=error.reason)
+        try:
+            await self._chain.settle(batch.settle_key, batch.settlement)
+        except TxReverted as error:
+            log.warning("settle_refused", number=batch.number, root=batch.root, reason=error.reason)
         async with self._db.transaction() as conn:
             await batches.set_settled(conn, batch.number)

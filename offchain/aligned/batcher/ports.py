@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aligned.batcher.model import Account, Market, PostedTask, Task
+from aligned.batcher.model import Account, Market, PostedTask, Settlement, Task
 from aligned.chain.contracts import BatchStatus
 
 
@@ -35,5 +35,5 @@ class TaskChain(AccountReader, Protocol):
             DependencyError: not known yet what becomes of it; call again with the same key.
         """
 
-    async def settle(self, key: str, root: bytes, payers: tuple[bytes, ...]) -> None:
+    async def settle(self, key: str, settlement: Settlement) -> None:
         """Returns what an answered or expired task did not cost to its payers. Errors as `create_task`."""

@@ -128,6 +128,8 @@ class DeploymentParams(_Section):
             "roles.ejector": roles.ejector,
             "payment.batcher": self.payment.batcher,
         }
+        if self.stake.source is None:
+            named["roles.slasher"] = roles.slasher
         missing = [name for name, address in named.items() if address is None]
         if missing:
             raise ValueError(f"outside a devnet these must be named: {', '.join(missing)}")

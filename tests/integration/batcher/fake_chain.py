@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from aligned.batcher.model import Account, Market, PostedTask, Task
+from aligned.batcher.model import Account, Market, PostedTask, Settlement, Task
 from aligned.chain.contracts import BatchStatus
 
 ETH = 10**18
@@ -29,7 +29,7 @@ class FakeChain:
         self.prices = Market(block=100, gas_price_wei=GWEI, disabled_systems=0, min_answer_fee_wei=0)
         self.sent: list[Sent] = []
         self.statuses: dict[bytes, BatchStatus] = {}
-        self.settled: list[tuple[bytes, tuple[bytes, ...]]] = []
+        self.settled: list[Settlement] = []
         self.refusal: Exception | None = None
         self.mines_itself = True
 
@@ -69,7 +69,10 @@ class FakeChain:
                 account = self.accounts[submitter]
                 balance_wei = account.balance_wei - task.fee_per_proof_wei
                 self.accounts[submitter] = replace(account, nonce=account.nonce + 1, balance_wei=balance_wei)
-        return PostedTask(known.block, b"\x07" * 32, 150_000, ())
+        collected_wei = len(task.submitters) * task.fee_per_proof_wei
+        payers_fee_wei = min(collected_wei, task.answer_fee_wei)
+        held_wei = (collected_wei - payers_fee_wei) // 2  # the other half is the batcher's reward
+        return PostedTask(known.block, b"\x07" * 32, 150_000, (), held_wei, payers_fee_wei)
 
-    async def settle(self, key: str, root: bytes, payers: tuple[bytes, ...]) -> None:
-        self.settled.append((root, payers))
+    async def settle(self, key: str, settlement: Settlement) -> None:
+        self.settled.append(settlement)

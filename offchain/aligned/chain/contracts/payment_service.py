@@ -39,9 +39,9 @@ class PaymentService(BoundContract):
         """What the batcher may withdraw, in wei."""
         return int(await self._call("batcherEarnings", block=block))
 
-    async def payers_hash(self, root: bytes, block: BlockId = "latest") -> bytes:
-        """Keccak of the packed payers of a batch that can still be settled, else zeros."""
-        return cast("bytes", await self._call("payersHash", root, block=block))
+    async def settlement_hash(self, root: bytes, block: BlockId = "latest") -> bytes:
+        """Keccak of the payers and terms of a batch that can still be settled, else zeros."""
+        return cast("bytes", await self._call("settlementHash", root, block=block))
 
     async def paused(self, block: BlockId = "latest") -> bool:
         """Whether intake is paused."""
@@ -67,9 +67,11 @@ class PaymentService(BoundContract):
         )
         return self._encode("createNewTask", *args)
 
-    def encode_settle(self, root: bytes, payers: Sequence[bytes]) -> bytes:
-        """Calldata of settle."""
-        return self._encode("settle", root, list(payers))
+    def encode_settle(
+        self, root: bytes, payers: Sequence[bytes], held_wei: int, payers_fee_wei: int, fee_limit_wei: int
+    ) -> bytes:
+        """Calldata of settle; the amounts are those of TaskFunded and the task's answer fee."""
+        return self._encode("settle", root, list(payers), held_wei, payers_fee_wei, fee_limit_wei)
 
     def encode_deposit(self, user: bytes) -> bytes:
         """Calldata of deposit."""

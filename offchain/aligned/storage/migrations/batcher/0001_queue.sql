@@ -19,6 +19,9 @@ CREATE TABLE batch (
     task_block BIGINT,
     -- Addresses that were charged, 20 bytes each, one per proof, in the order of the transaction.
     payers BYTEA,
+    -- What the contract holds for them until the batch is settled, and their part of the answer fee.
+    held_wei NUMERIC(78, 0) NOT NULL DEFAULT 0,
+    payers_fee_wei NUMERIC(78, 0) NOT NULL DEFAULT 0,
     settled BOOLEAN NOT NULL DEFAULT FALSE,
     reason TEXT,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
