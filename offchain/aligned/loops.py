@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from aligned.core.errors import DependencyError
+from aligned.core.errors import DependencyError, InvariantError
 
 log = structlog.get_logger(__name__)
 _MAX_PAUSE_S = 30.0
@@ -79,14 +79,17 @@ async def run_all(stop: asyncio.Event, *loops: Coroutine[object, object, None], 
     """Runs loops until `stop`; when one ends or raises before, the others stop with it.
 
     A loop that does not stop within `grace_s` is cancelled: every step may be broken off and taken up again.
+    A role without one of its loops looks healthy and does not work, so it ends, and with an error.
 
     Raises:
         Exception: the first one that a loop raised.
+        InvariantError: loop_ended, when one came to its end before `stop`.
     """
     tasks = [asyncio.ensure_future(loop) for loop in loops]
     stopped = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        ended_early = not stop.is_set()
         stop.set()
         await asyncio.wait(tasks, timeout=grace_s)
     finally:
@@ -95,4 +98,7 @@ async def run_all(stop: asyncio.Event, *loops: Coroutine[object, object, None], 
             task.cancel()
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
+            log.critical("loop_died", exc_info=outcome)
             raise outcome
+    if ended_early:
+        raise InvariantError("loop_ended", "a background loop came to its end before it was told to")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
@@ -21,6 +23,11 @@ from aligned.wire.aggregator import BODY_TOO_LARGE
 Readiness = Callable[[], Awaitable[dict[str, object]]]
 _PROBLEM = "application/problem+json"
 _BAD_REQUEST = 400
+_READY_TIMEOUT_S = 5.0
+# Connections, also those that say nothing, count; beyond these, new ones wait. Each takes a file descriptor.
+_MAX_CONNECTIONS = 4_096
+_MIN_CONNECTIONS = 256
+_HEADER_TIMEOUT_MS = 5_000
 
 
 def problem(
@@ -53,7 +60,11 @@ def create_app(title: str, ready: Readiness, render_metrics: Callable[[], bytes]
 
     @app.get("/readyz")
     async def readyz() -> dict[str, object]:
-        return {"status": "ready"} | await ready()
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                return {"status": "ready"} | await ready()
+        except TimeoutError as error:
+            raise DependencyError(TIMEOUT, f"a dependency is silent for {_READY_TIMEOUT_S} s") from error
 
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -153,7 +164,11 @@ async def serve(app: ASGIApp, host: str, port: int, stop: asyncio.Event) -> None
         interface=Interfaces.ASGINL,
         websockets=False,
         log_enabled=False,
-        backpressure=256,
+        http=HTTPModes.http1,
+        # Without keep-alive a connection lives for one request: there are no idle ones to hoard.
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS, keep_alive=False),
+        backlog=1_024,
+        backpressure=_connection_limit(),
     )
     serving = asyncio.create_task(server.serve())
     stopped = asyncio.create_task(stop.wait())
@@ -161,3 +176,12 @@ async def serve(app: ASGIApp, host: str, port: int, stop: asyncio.Event) -> None
     stopped.cancel()
     server.stop()  # type: ignore[no-untyped-call]
     await serving
+
+
+def _connection_limit() -> int:
+    """As many as half of the file descriptors allow: the database and the chain need theirs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < min(hard, 2 * _MAX_CONNECTIONS):
+        soft = min(hard, 2 * _MAX_CONNECTIONS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(_MIN_CONNECTIONS, min(_MAX_CONNECTIONS, soft // 2))

@@ -14,16 +14,18 @@ from aligned.bls_aggregator.preparer import Chain, prepare
 from aligned.bls_aggregator.tasks import Task, TaskStore
 from aligned.chain.contracts import BatchStatus
 from aligned.chain.errors import TxReverted
+from aligned.chain.rpc import RpcError
 from aligned.chain.sender import Receipt, TxSender
 from aligned.core.eip712 import task_digest
-from aligned.core.errors import DependencyError, InvariantError, PaymentError
+from aligned.core.errors import INTERNAL_ERROR, DependencyError, InvariantError, PaymentError
 from aligned.core.quorum import build_quorum
-from aligned.loops import keep_claim
+from aligned.loops import Backoff, keep_claim
 
 log = structlog.get_logger(__name__)
 
 _AT_ONCE_S = 0.0
 _NEXT_BLOCK_S = 0.5
+_PERCENT = 100
 _WINDOW_CLOSED = "ResponseWindowClosed"
 
 
@@ -35,6 +37,8 @@ class Patience:
     recheck_s: float
     lease_s: float
     respond_timeout_s: float
+    backoff: Backoff
+    answer_min_fee_percent: int
 
 
 class Collector:
@@ -61,18 +65,28 @@ class Collector:
         task = await self._tasks.claim(self._patience.lease_s)
         if task is None:
             return False
-        due_s = self._patience.recheck_s
         async with keep_claim(
             lambda: self._tasks.renew(task, self._patience.lease_s), self._patience.lease_s / 3
         ):
-            try:
-                due_s = await self._advance(task)
-            except (DependencyError, PaymentError) as error:
-                log.warning(
-                    "task_waits", **task.names(), state=task.state, code=error.code, message=error.message
-                )
+            due_s = await self._attempt(task)
         await self._tasks.release(task, due_s)
         return True
+
+    async def _attempt(self, task: Task) -> float:
+        """Seconds until the task is due again. What one task makes go wrong never ends the role."""
+        try:
+            return await self._advance(task)
+        except (DependencyError, PaymentError) as error:
+            log.warning(
+                "task_waits", **task.names(), state=task.state, code=error.code, message=error.message
+            )
+        except InvariantError:
+            raise
+        except Exception:
+            held_s = self._patience.backoff.after(task.failures + 1)
+            log.exception("task_broke", **task.names(), state=task.state, code=INTERNAL_ERROR, retry_s=held_s)
+            await self._tasks.hold(task, INTERNAL_ERROR, held_s)
+        return self._patience.recheck_s
 
     async def _advance(self, task: Task) -> float:
         """Does what the task's state asks for; seconds until it is due again."""
@@ -139,6 +153,8 @@ class Collector:
         # The contract takes only blocks before the current one as reference.
         if await self._chain.client.block_number() <= task.task_block:
             return _NEXT_BLOCK_S
+        if await self._is_too_dear(task, task.respond_calldata):
+            return _AT_ONCE_S if await self._is_over(task) else self._patience.recheck_s
         started = time.monotonic()
         try:
             receipt = await self._sender.send(
@@ -152,6 +168,22 @@ class Collector:
             return await self._on_revert(task, error)
         self._metrics.respond_seconds.observe(time.monotonic() - started)
         return await self._on_receipt(task, receipt)
+
+    async def _is_too_dear(self, task: Task, calldata: bytes) -> bool:
+        """Whether the task's fee would pay too small a part of the answer's gas at today's price."""
+        least_percent = self._patience.answer_min_fee_percent
+        client, manager = self._chain.client, self._chain.manager
+        try:
+            gas = await client.estimate_gas(manager.address, calldata, sender=self._sender.address)
+        except (TxReverted, RpcError):
+            # Answered already, refused, or no money for it: the sender finds out which.
+            return False
+        cost_wei = gas * await client.gas_price()
+        fee_wei = (await manager.batches_state(task.batch_id)).fee_limit_wei
+        if fee_wei * _PERCENT >= cost_wei * least_percent:
+            return False
+        log.warning("answer_too_dear", **task.names(), fee_wei=str(fee_wei), cost_wei=str(cost_wei))
+        return True
 
     async def _is_settled(self, task: Task) -> bool:
         return await self._chain.manager.batch_status(task.batch_root, task.sender) is not BatchStatus.PENDING
@@ -182,7 +214,8 @@ class Collector:
             await self._tasks.move(task, "expired", code)
             self._end(task, "expired")
         else:
-            await self._tasks.abandon_answer(task, code, was_sent=error.tx_hash is not None)
+            held_s = self._patience.backoff.after(task.failures + 1)
+            await self._tasks.abandon_answer(task, code, held_s, was_sent=error.tx_hash is not None)
         return self._patience.recheck_s
 
     def _end(self, task: Task, outcome: str) -> None:

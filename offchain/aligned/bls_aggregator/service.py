@@ -22,7 +22,8 @@ from aligned.chain.client import ChainClient
 from aligned.chain.contracts import OperatorRegistry, ServiceManager
 from aligned.chain.deployment import Deployment
 from aligned.chain.sender import TxSender
-from aligned.loops import repeat, run_all
+from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
+from aligned.loops import Backoff, repeat, run_all
 from aligned.serving import serve
 from aligned.settings import Settings
 from aligned.storage.connect import open_database
@@ -97,10 +98,18 @@ class Aggregator:
     def __init__(self, context: Context) -> None:
         own = context.settings.aggregator
         self._context = context
+        self._follower: Follower | None = None
         self._metrics = AggregatorMetrics()
         self._tasks = TaskStore(context.db)
         self._ballots = BallotBox(context.db)
-        patience = Patience(own.late_signer_wait_s, own.recheck_s, own.lease_s, own.task_timeout_s)
+        patience = Patience(
+            own.late_signer_wait_s,
+            own.recheck_s,
+            own.lease_s,
+            own.task_timeout_s,
+            Backoff(own.recheck_s, own.max_retry_s),
+            own.answer_min_fee_percent,
+        )
         self._collector = Collector(
             self._tasks, self._ballots, context.chain, context.sender, patience, self._metrics
         )
@@ -113,9 +122,10 @@ class Aggregator:
         settings = self._context.settings
         own = settings.aggregator
         log.info("aggregator_started", address=self._context.sender.address, host=own.host, port=own.port)
+        self._follower = await self._open_follower()
         await run_all(
             stop,
-            (await self._follower()).run(stop, settings.chain.poll_s),
+            self._follower.run(stop, settings.chain.poll_s),
             *(
                 repeat("collect", self._collector.step, stop, _COLLECT_POLL_S)
                 for _ in range(own.task_workers)
@@ -123,7 +133,7 @@ class Aggregator:
             serve(self.app, own.host, own.port, stop),
         )
 
-    async def _follower(self) -> Follower:
+    async def _open_follower(self) -> Follower:
         context = self._context
         chain = context.chain
         # Older tasks can no longer be answered; a stored cursor goes on where it was in any case.
@@ -135,4 +145,12 @@ class Aggregator:
     async def _ready(self) -> dict[str, object]:
         head = await self._context.chain.client.block_number()
         credited = await self._context.chain.manager.balance_of(self._context.sender.address)
-        return {"head": head, "tasks": await self._tasks.counts(), "credited_wei": str(credited)}
+        if self._follower is None:
+            raise DependencyError(CHAIN_UNAVAILABLE, "the aggregator is starting")
+        self._follower.check_alive(self._context.settings.chain.max_lag_s)
+        return {
+            "head": head,
+            "lag_blocks": await self._follower.lag_blocks(head),
+            "tasks": await self._tasks.counts(),
+            "credited_wei": str(credited),
+        }

@@ -52,9 +52,10 @@ SET leased_until = now() + make_interval(secs => %(lease_s)s), attempts = attemp
 WHERE (batch_id, task_block) = (
     SELECT batch_id, task_block FROM aggregator_tasks
     WHERE state IN ('new', 'open', 'quorum', 'responding') AND next_attempt_at <= now() AND leased_until < now()
+        AND held_until <= now()
     ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING batch_id, task_block, batch_root, sender, state, last_response_block, snapshot_index, respond_round,
-    respond_calldata, extract(epoch FROM now() - quorum_at)::float8 AS quorum_age_s
+    respond_calldata, failures, extract(epoch FROM now() - quorum_at)::float8 AS quorum_age_s
 """
 # A vote that came in meanwhile has made the task due at once; that must not be lost.
 _RELEASE = """
@@ -67,6 +68,7 @@ UPDATE aggregator_tasks
 SET state = 'open', snapshot_index = %s, last_response_block = %s, updated_at = now()
 WHERE batch_id = %s AND task_block = %s AND state = 'new'
 """
+_HOLD: LiteralString = "held_until = now() + make_interval(secs => %s), failures = failures + 1"
 _PUT_OPERATOR = """
 INSERT INTO aggregator_operators (batch_id, task_block, operator_id, address, stake, stake_index, key_g1, key_g2)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
@@ -83,6 +85,7 @@ class Task:
         quorum_age_s: seconds since the quorum was reached, None before.
         respond_round: how often an answer of ours was abandoned; part of the sender's key.
         respond_calldata: the answer, fixed before it is sent.
+        failures: how often working on it went wrong in a way that waiting alone does not mend.
     """
 
     batch_id: bytes
@@ -94,6 +97,7 @@ class Task:
     snapshot_index: int | None
     respond_round: int
     respond_calldata: bytes | None
+    failures: int
     quorum_age_s: float | None
 
     @property
@@ -184,13 +188,17 @@ class TaskStore:
         """Stores the answer: whatever happens, this one is sent."""
         return await self._update(task, "state = 'responding', respond_calldata = %s", calldata)
 
-    async def abandon_answer(self, task: Task, code: str, *, was_sent: bool) -> bool:
-        """Goes back to collecting after the chain refused the answer."""
+    async def hold(self, task: Task, code: str, held_s: float) -> bool:
+        """Leaves the task alone for `held_s`, whatever votes come in."""
+        return await self._update(task, f"{_HOLD}, last_code = %s", held_s, code)
+
+    async def abandon_answer(self, task: Task, code: str, held_s: float, *, was_sent: bool) -> bool:
+        """Goes back to collecting after the chain refused the answer, with a pause before the next one."""
         assignments = (
-            "state = 'open', respond_calldata = NULL, quorum_at = NULL, last_code = %s, "
+            f"{_HOLD}, state = 'open', respond_calldata = NULL, quorum_at = NULL, last_code = %s, "
             "respond_round = respond_round + %s"
         )
-        return await self._update(task, assignments, code, int(was_sent))
+        return await self._update(task, assignments, held_s, code, int(was_sent))
 
     async def _update(self, task: Task, assignments: LiteralString, *values: object) -> bool:
         query = sql.SQL(

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from aligned.chain.abi import ContractAbi
-from aligned.chain.errors import TxReverted
 from aligned.chain.rpc import RpcError, RpcPool
 from aligned.chain.types import Block, ChainReceipt, ChainTransaction, LogEntry
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
@@ -61,16 +60,10 @@ class ChainClient:
 
     async def rpc(self, method: str, *params: object) -> Any:
         """Any JSON-RPC method; raw JSON result."""
-        return await self._rpc.request(method, *params)
+        return await self._read(lambda answer: answer, method, *params)
 
     async def _read(self, decode: Callable[[Any], T], method: str, *params: object) -> T:
-        answer = await self.rpc(method, *params)
-        try:
-            return decode(answer)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise DependencyError(
-                CHAIN_UNAVAILABLE, f"{method}: malformed answer ({type(error).__name__})"
-            ) from error
+        return await self._rpc.request(method, *params, decode=decode)
 
     async def block_number(self) -> int:
         """Number of the head."""
@@ -144,14 +137,21 @@ class ChainClient:
         """Result of a view: the value itself, or a tuple where it returns several.
 
         Raises:
-            TxReverted: with the decoded reason, also when there is no contract at the address.
+            TxReverted: with the decoded reason.
+            DependencyError: also when no endpoint has a contract at the address, or its answer is of another shape:
+                the address may be wrong, or the node behind the block that made the contract.
         """
         function = contract.abi.functions[fn]
-        data = await self.eth_call(contract.address, function.encode(*args), block=block)
-        if not data and function.outputs:
-            raise TxReverted(f"no contract at {hex_bytes(contract.address)}")
-        values = function.decode(data)
-        return values[0] if len(values) == 1 else values
+
+        def decode(answer: str) -> Any:
+            data = to_bytes(answer)
+            if not data and function.outputs:
+                raise DependencyError(CHAIN_UNAVAILABLE, f"no contract at {hex_bytes(contract.address)}")
+            values = function.decode(data)
+            return values[0] if len(values) == 1 else values
+
+        fields = _call_fields(contract.address, function.encode(*args), None, 0)
+        return await self._read(decode, "eth_call", fields, block_id(block))
 
     async def get_logs(
         self, address: bytes, topics: Topics, from_block: int, to_block: int

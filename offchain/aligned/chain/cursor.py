@@ -7,6 +7,7 @@ no longer has the last of them, everything from the first changed block on is un
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -15,9 +16,10 @@ import structlog
 from aligned.chain.client import ChainClient, Topics
 from aligned.chain.identity import check_identity
 from aligned.chain.types import Block, LogEntry
-from aligned.core.errors import DependencyError, InvariantError
+from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError, InvariantError
 from aligned.storage.postgres import Connection, Database
 
+CURSOR_STUCK = "cursor_stuck"
 KEPT_BLOCKS = 64
 _RETRY_S = 1.0
 
@@ -66,6 +68,17 @@ class EventCursor:
         self._confirmations = confirmations
         self._range_blocks = range_blocks
         self._identified = False
+        self._last_success = time.monotonic()
+
+    def check_alive(self, max_age_s: float) -> None:
+        """For readiness.
+
+        Raises:
+            DependencyError: cursor_stuck, when no step succeeded for so long.
+        """
+        age_s = time.monotonic() - self._last_success
+        if age_s > max_age_s:
+            raise DependencyError(CURSOR_STUCK, f"{self._name} has read nothing for {age_s:.0f} s")
 
     async def run(
         self,
@@ -103,6 +116,11 @@ class EventCursor:
         """Handles the next range of blocks or one reorganisation; False when there is nothing new."""
         async with self._db.transaction() as conn:
             position = await self._load(conn)
+        handled = await self._step(position, handle, on_reorg)
+        self._last_success = time.monotonic()
+        return handled
+
+    async def _step(self, position: _Position, handle: Handler, on_reorg: ReorgHandler | None) -> bool:
         head = await self._client.block_number() - self._confirmations
         fork = await self._fork_point(position, head)
         if fork is not None:
@@ -113,14 +131,13 @@ class EventCursor:
         return await self._advance(position, last, handle)
 
     async def _advance(self, position: _Position, last: int, handle: Handler) -> bool:
-        before = await self._client.get_block(last)
+        before = await self._held_block(last)
         logs = await self._client.get_logs(self._address, self._topics, position.next_block, last)
-        after = await self._client.get_block(last)
+        after = await self._held_block(last)
         # The three answers must come from one chain, and it must be the one that we followed so far.
-        if before is None or after is None or before.hash != after.hash:
-            return True
-        if await self._fork_point(position, last) is not None:
-            return True
+        if before.hash != after.hash or await self._fork_point(position, last) is not None:
+            # Not True: two endpoints on different chains would have us ask them without a pause.
+            raise DependencyError(CHAIN_UNAVAILABLE, f"answers about block {last} are of different chains")
         async with self._db.transaction() as conn:
             if not await self._still_at(conn, position.next_block):
                 return True
@@ -133,13 +150,19 @@ class EventCursor:
         """First block that changed since we passed it, None while the chain is the one we know."""
         known = [(number, digest) for number, digest in position.passed if number <= head]
         for index, (number, digest) in enumerate(known):
-            block = await self._client.get_block(number)
-            if block is not None and block.hash == digest:
+            if (await self._held_block(number)).hash == digest:
                 return None if index == 0 else number + 1
         # A node that is merely behind has none of our blocks above its head; that is no reorganisation.
         if not known:
             return None
         return self._start_block
+
+    async def _held_block(self, number: int) -> Block:
+        """A block at or below the head. Only another hash proves a fork: a node without the block is behind."""
+        block = await self._client.get_block(number)
+        if block is None:
+            raise DependencyError(CHAIN_UNAVAILABLE, f"the node does not have block {number} below the head")
+        return block
 
     async def _rewind(self, position: _Position, from_block: int, on_reorg: ReorgHandler | None) -> bool:
         _log.warning(

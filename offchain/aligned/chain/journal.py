@@ -45,6 +45,9 @@ class Attempt:
     age_s: float = 0.0
 
 
+_LONG_WAIT = "SET LOCAL lock_timeout = '120s'; SET LOCAL statement_timeout = '120s'"
+
+
 class Journal:
     """Rows of one account on one chain. Every method works in the caller's transaction."""
 
@@ -54,6 +57,8 @@ class Journal:
     async def lock(self, conn: Connection) -> None:
         """Keeps every other sender of this account out until the transaction ends."""
         name = f"tx:{self._owner[0]}:{self._owner[1].hex()}"
+        # Whoever holds it asks the chain for a nonce meanwhile: waiting longer than for a row's lock is normal.
+        await conn.execute(_LONG_WAIT)
         await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
 
     async def load(self, conn: Connection, key: str) -> Request | None:

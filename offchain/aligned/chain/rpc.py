@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,7 +14,9 @@ from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
 from aligned.chain.errors import WRONG_CHAIN, TxReverted
-from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
+from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError, ProtocolError
+
+T = TypeVar("T")
 
 _COOL_DOWN_S = 5.0
 _INVALID_PARAMS = -32602
@@ -86,8 +88,11 @@ class RpcPool:
         for endpoint in self._endpoints:
             await endpoint.provider.disconnect()
 
-    async def request(self, method: str, *params: object) -> Any:
-        """Result of the first endpoint that answers.
+    async def request(self, method: str, *params: object, decode: Callable[[Any], T]) -> T:
+        """Result of the first endpoint that answers usefully.
+
+        Args:
+            decode: makes the value of the raw JSON result; what it cannot read is the endpoint's failure.
 
         Raises:
             TxReverted: the contract refused; no other endpoint is asked, the answer would be the same.
@@ -99,7 +104,7 @@ class RpcPool:
             try:
                 if not endpoint.chain_checked:
                     await self._check_chain(endpoint)
-                return await _ask(endpoint, method, params)
+                return _decoded(endpoint, method, await _ask(endpoint, method, params), decode)
             except RpcError as error:
                 if (
                     method == "eth_sendRawTransaction"
@@ -141,6 +146,15 @@ async def _ask(endpoint: _Endpoint, method: str, params: Sequence[object]) -> An
     if not isinstance(answer, dict) or "result" not in answer:
         raise DependencyError(CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: answer without a result")
     return answer["result"]
+
+
+def _decoded(endpoint: _Endpoint, method: str, answer: Any, decode: Callable[[Any], T]) -> T:
+    try:
+        return decode(answer)
+    except (LookupError, ArithmeticError, ValueError, TypeError, AttributeError, ProtocolError) as error:
+        raise DependencyError(
+            CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: malformed answer ({type(error).__name__})"
+        ) from error
 
 
 def _fault(fault: Any) -> Exception:

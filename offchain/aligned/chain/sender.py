@@ -124,13 +124,15 @@ class TxSender:
         """Looks at the chain until the request is settled and stays so; a failing node is waited out."""
         while True:
             try:
-                if request.state != "pending" and await self._is_final(request):
-                    return outcome_of(request)
-                request = await self._advance(request, done)
+                if request.state == "pending":
+                    request = await self._advance(request, done)
+                if request.state != "pending":
+                    if await self._is_final(request):
+                        return outcome_of(request)
+                    request = await self._advance(request, done)
             except DependencyError as error:
                 _log.warning("sender_waits", key=request.key, code=error.code, error=error.message)
-            if request.state == "pending":
-                await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(self._poll_s)
 
     async def _start(self, wanted: Request, done: Done | None) -> Request:
         """Journals the first signed form and broadcasts it, unless there is nothing left to do."""

@@ -9,8 +9,10 @@ from pydantic import SecretStr
 
 from aligned.cli.options import config_option
 from aligned.cli.output import Result, command
+from aligned.core.errors import ProtocolError
 from aligned.observability import redact
-from aligned.settings import load
+from aligned.settings import INVALID_SETTINGS, load
+from aligned.settings import check as find_problems
 from aligned.storage.postgres import Database, migrate
 
 ROLES = ("batcher", "operator", "aggregator")
@@ -31,7 +33,8 @@ async def check(config: Path | None) -> Result:
     Example:
       aligned config check --config aligned.toml
     """
-    load(config)
+    if problems := find_problems(config):
+        raise ProtocolError(INVALID_SETTINGS, "; ".join(problems), problems=problems)
     return Result({"valid": True, "file": None if config is None else str(config)})
 
 

@@ -56,6 +56,7 @@ class DownloadLimits:
     timeout_s: float
     allow_private: bool
     allow_redirects: bool
+    min_bytes_per_s: float = 0.0
 
 
 async def fetch_batch(pointer: str, root: bytes, limits: DownloadLimits) -> Batch | Refusal:
@@ -75,7 +76,12 @@ async def fetch_batch(pointer: str, root: bytes, limits: DownloadLimits) -> Batc
     for url in urls:
         try:
             data = await download(
-                url, limits.max_bytes, timeout_s, limits.allow_private, limits.allow_redirects
+                url,
+                limits.max_bytes,
+                timeout_s,
+                limits.allow_private,
+                limits.allow_redirects,
+                limits.min_bytes_per_s,
             )
         except AlignedError as error:
             if error.code == TOO_LARGE:

@@ -51,6 +51,14 @@ class Follower:
         """Follows the chain until `stop`."""
         await self._cursor.run(self.handle, self._tasks.drop_from, poll_s=poll_s, stop=stop)
 
+    def check_alive(self, max_age_s: float) -> None:
+        """Raises DependencyError when the chain was not read to its end for so long."""
+        self._cursor.check_alive(max_age_s)
+
+    async def lag_blocks(self, head: int) -> int:
+        """Blocks up to `head` that were not handled yet."""
+        return max(0, head + 1 - await self._cursor.next_block())
+
     async def handle(self, conn: Connection, logs: list[LogEntry]) -> None:
         """Writes what the logs say."""
         await self._tasks.add(conn, [batch for batch in map(self._parse, logs) if batch is not None])

@@ -12,13 +12,26 @@ from aligned.core.errors import (
     VERIFIER_CRASHED,
     VERIFIER_DISABLED,
     VERIFIER_TIMEOUT,
+    DependencyError,
 )
 from aligned.core.types import VerificationData
 from aligned.operator.fetcher import Batch, Refusal
 from aligned.verifiers.base import Verdict
 
-# Verdicts that may be the machine's fault: asked twice before they count.
+# Verdicts that may be the machine's fault: asked twice, then left for later; only the last chance makes them count.
 _DOUBTFUL: Final = frozenset({VERIFIER_TIMEOUT, VERIFIER_CRASHED, INTERNAL_ERROR})
+
+
+class VerdictInDoubt(DependencyError):
+    """The first failing proof may have failed because of this machine; a later look may say otherwise.
+
+    Attributes:
+        refusal: what to say when there will be no later look.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason, f"leaf {refusal.leaf_index}: {refusal.detail}"[:500])
+        self.refusal = refusal
 
 
 class Verifier(Protocol):
@@ -38,6 +51,10 @@ async def judge_batch(
         supported: ids of the proving systems that this operator can verify.
         disabled_bitmap: bit i set = system i is off at the task's block.
         parallel: how many proofs are on their way at a time.
+
+    Raises:
+        VerdictInDoubt: the first proof that failed may be valid.
+        DependencyError: the verifier takes no more work.
     """
     barred = _first_barred(batch, supported, disabled_bitmap)
     # What comes after a leaf that fails anyway need not be verified.
@@ -46,7 +63,10 @@ async def judge_batch(
     if failure is None:
         return barred
     index, verdict = failure
-    return Refusal(index, batch.leaves[index], verdict.code, verdict.reason)
+    refusal = Refusal(index, batch.leaves[index], verdict.code, verdict.reason)
+    if verdict.code in _DOUBTFUL:
+        raise VerdictInDoubt(refusal)
+    return refusal
 
 
 async def first_invalid(
@@ -69,10 +89,16 @@ async def first_invalid(
             if not verdict.valid and (first is None or index < first[0]):
                 first = (index, verdict)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(parallel, len(proofs))):
-            group.create_task(work())
-    return first
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(parallel, len(proofs))):
+                group.create_task(work())
+    except* DependencyError as errors:
+        failure = errors.exceptions[0]
+    else:
+        return first
+    # Alone, so that it is seen as what it is: a pool that is full or stops.
+    raise failure
 
 
 async def _verify(verifier: Verifier, data: VerificationData) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Container
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from aligned.chain.client import ChainClient
 from aligned.chain.contracts import BatchStatus, OperatorRegistry, ServiceManager
 from aligned.core.bls import SecretKey
 from aligned.core.eip712 import refusal_digest, task_digest
-from aligned.core.errors import DependencyError
+from aligned.core.errors import INTERNAL_ERROR, DependencyError, InvariantError
 from aligned.loops import Backoff, keep_claim
 from aligned.operator.fetcher import Batch, BatchUnavailable, DownloadLimits, Refusal, fetch_batch
-from aligned.operator.judge import Verifier, judge_batch
+from aligned.operator.judge import VerdictInDoubt, Verifier, judge_batch
 from aligned.operator.metrics import OperatorMetrics
 from aligned.operator.tasks import Task, TaskStore, Vote
 from aligned.wire.aggregator import DATA_UNAVAILABLE
@@ -56,6 +57,18 @@ class Identity:
         return Vote(self.secret.sign(digest), *evidence, proofs=proofs)
 
 
+class Slots:
+    """How many batches are downloaded, and how many verified, at a time.
+
+    Apart, so that servers that trickle hold up no verification; and what one sender may hold is a matter of claims.
+    """
+
+    def __init__(self, downloads: int, verifications: int) -> None:
+        self.steps = downloads + verifications
+        self.download = asyncio.Semaphore(downloads)
+        self.verify = asyncio.Semaphore(verifications)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Bounds and patience.
@@ -64,6 +77,7 @@ class Policy:
         supported: ids of the proving systems that this operator verifies.
         parallel: proofs on their way to the verifier pool at a time.
         lease_s: a task is taken over by another worker so long after its worker died.
+        sender_tasks: most tasks of one sender in work at a time.
         give_up_blocks: a batch that cannot be had so shortly before its window ends is refused.
     """
 
@@ -73,6 +87,8 @@ class Policy:
     lease_s: float
     backoff: Backoff
     give_up_blocks: int
+    slots: Slots
+    sender_tasks: int
 
 
 class Processor:
@@ -93,24 +109,36 @@ class Processor:
         self._verifier = verifier
         self._policy = policy
         self._metrics = metrics
+        # One claim sees the other's lease: the limit for a sender counts them.
+        self._claiming = asyncio.Lock()
 
     async def step(self) -> bool:
         """Processes one task; False when none is due."""
-        task = await self._tasks.claim(self._policy.lease_s)
+        async with self._claiming:
+            task = await self._tasks.claim(self._policy.lease_s, self._policy.sender_tasks)
         if task is None:
             return False
         async with keep_claim(
             lambda: self._tasks.renew(task, self._policy.lease_s), self._policy.lease_s / 3
         ):
-            try:
-                await self._process(task)
-            except DependencyError as error:
-                retry_s = self._policy.backoff.after(task.attempts)
-                log.warning(
-                    "task_failed", **_names(task), code=error.code, message=error.message, retry_s=retry_s
-                )
-                await self._tasks.fail(task, error.code, retry_s)
+            await self._attempt(task)
         return True
+
+    async def _attempt(self, task: Task) -> None:
+        """Whatever a stranger's task makes go wrong is this task's failure; only a broken invariant ends the role."""
+        retry_s = self._policy.backoff.after(task.attempts)
+        try:
+            await self._process(task)
+        except DependencyError as error:
+            log.warning(
+                "task_failed", **_names(task), code=error.code, message=error.message, retry_s=retry_s
+            )
+            await self._tasks.fail(task, error.code, retry_s)
+        except InvariantError:
+            raise
+        except Exception:
+            log.exception("task_broke", **_names(task), code=INTERNAL_ERROR, retry_s=retry_s)
+            await self._tasks.fail(task, INTERNAL_ERROR, retry_s)
 
     async def _process(self, task: Task) -> None:
         reason = await self._why_skip(task)
@@ -140,8 +168,10 @@ class Processor:
         return None
 
     async def _decide(self, task: Task) -> Vote:
+        policy = self._policy
         try:
-            batch = await fetch_batch(task.pointer, task.batch_root, self._policy.limits)
+            async with policy.slots.download:
+                batch = await fetch_batch(task.pointer, task.batch_root, policy.limits)
         except BatchUnavailable as error:
             if not await self._is_last_chance(task):
                 raise
@@ -149,9 +179,16 @@ class Processor:
         if isinstance(batch, Refusal):
             return self._refuse(task, batch, None)
         disabled = await self._chain.manager.disabled_verifiers(block=task.task_block)
-        started = time.perf_counter()
-        policy = self._policy
-        refusal = await judge_batch(batch, self._verifier, policy.supported, disabled, policy.parallel)
+        async with policy.slots.verify:
+            started = time.perf_counter()
+            try:
+                refusal = await judge_batch(
+                    batch, self._verifier, policy.supported, disabled, policy.parallel
+                )
+            except VerdictInDoubt as doubt:
+                if not await self._is_last_chance(task):
+                    raise
+                refusal = doubt.refusal
         return self._vote(task, batch, refusal, time.perf_counter() - started)
 
     def _vote(self, task: Task, batch: Batch, refusal: Refusal | None, seconds: float) -> Vote:

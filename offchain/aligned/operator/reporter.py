@@ -8,6 +8,7 @@ import httpx
 import structlog
 
 from aligned.chain.contracts import BatchStatus, ServiceManager
+from aligned.core.errors import INTERNAL_ERROR, DependencyError, InvariantError
 from aligned.loops import Backoff
 from aligned.operator.metrics import OperatorMetrics
 from aligned.operator.reports import Report, ReportStore
@@ -50,7 +51,14 @@ class Reporter:
         report = await self._reports.claim(self._backoff.longest_s)
         if report is None:
             return False
-        code, retry_after_s = await self._post(report)
+        try:
+            code, retry_after_s = await self._post(report)
+        except (DependencyError, InvariantError):
+            raise
+        except Exception:
+            # An aggregator's answer may be anything; it must not end the operator, nor the reports to others.
+            log.exception("report_broke", aggregator=report.aggregator_url)
+            code, retry_after_s = INTERNAL_ERROR, self._backoff.after(report.attempts)
         self._metrics.reports.labels(code).inc()
         names = {
             "batch_root": "0x" + report.batch_root.hex(),

@@ -13,11 +13,12 @@ from aligned.chain.client import ChainClient
 from aligned.chain.contracts import OperatorRegistry, ServiceManager
 from aligned.chain.deployment import Deployment
 from aligned.core.bls import SecretKey
+from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 from aligned.loops import Backoff, repeat, run_all
 from aligned.operator.fetcher import DownloadLimits
 from aligned.operator.follower import Follower, first_useful_block
 from aligned.operator.metrics import OperatorMetrics
-from aligned.operator.processor import Chain, Identity, Policy, Processor
+from aligned.operator.processor import Chain, Identity, Policy, Processor, Slots
 from aligned.operator.reporter import Reporter
 from aligned.operator.reports import ReportStore
 from aligned.operator.tasks import TaskStore
@@ -95,11 +96,12 @@ class Operator:
         self._identity = identity
         self._chain = chain
         self._db = db
+        self._follower: Follower | None = None
         self._metrics = OperatorMetrics()
         self._tasks = TaskStore(db, own.aggregator_urls)
-        self._processor = Processor(
-            self._tasks, chain, identity, pool, _policy(own, pool.workers, backoff), self._metrics
-        )
+        policy = _policy(own, pool.workers, backoff)
+        self._steps = policy.slots.steps
+        self._processor = Processor(self._tasks, chain, identity, pool, policy, self._metrics)
         self._reporter = Reporter(
             ReportStore(db), chain.manager, identity.operator_id, http, backoff, self._metrics
         )
@@ -110,15 +112,16 @@ class Operator:
         await self._tasks.bind_to(self._identity.operator_id)
         app = create_app("Aligned operator", self._ready, self._metrics.render)
         log.info("operator_started", operator_id=self._identity.operator_id, address=self._identity.address)
+        self._follower = await self._open_follower()
         await run_all(
             stop,
-            (await self._follower()).run(stop, poll_s),
-            *(repeat("process", self._processor.step, stop, poll_s) for _ in range(own.task_workers)),
+            self._follower.run(stop, poll_s),
+            *(repeat("process", self._processor.step, stop, poll_s) for _ in range(self._steps)),
             repeat("report", self._reporter.step, stop, poll_s),
             serve(app, own.host, own.port, stop),
         )
 
-    async def _follower(self) -> Follower:
+    async def _open_follower(self) -> Follower:
         chain, deployment = self._chain, self._deployment
         start = await first_useful_block(chain.client, chain.manager, deployment.deployed_block)
         confirmations = self._settings.chain.event_confirmations
@@ -127,7 +130,15 @@ class Operator:
     async def _ready(self) -> dict[str, object]:
         registered = await self._chain.registry.is_registered(self._identity.address)
         head = await self._chain.client.block_number()
-        return {"registered": registered, "head": head, "tasks": await self._tasks.counts()}
+        if self._follower is None:
+            raise DependencyError(CHAIN_UNAVAILABLE, "the operator is starting")
+        self._follower.check_alive(self._settings.chain.max_lag_s)
+        return {
+            "registered": registered,
+            "head": head,
+            "lag_blocks": await self._follower.lag_blocks(head),
+            "tasks": await self._tasks.counts(),
+        }
 
 
 def _policy(own: OperatorSettings, workers: int, backoff: Backoff) -> Policy:
@@ -137,6 +148,7 @@ def _policy(own: OperatorSettings, workers: int, backoff: Backoff) -> Policy:
         timeout_s=own.download_timeout_s,
         allow_private=own.allow_private_hosts,
         allow_redirects=own.allow_redirects,
+        min_bytes_per_s=own.download_min_bytes_per_s,
     )
     return Policy(
         limits=limits,
@@ -146,4 +158,6 @@ def _policy(own: OperatorSettings, workers: int, backoff: Backoff) -> Policy:
         lease_s=own.lease_s,
         backoff=backoff,
         give_up_blocks=own.give_up_blocks,
+        slots=Slots(own.download_workers, own.task_workers),
+        sender_tasks=own.sender_tasks,
     )

@@ -24,8 +24,10 @@ _CLAIM = """
 UPDATE operator_tasks
 SET leased_until = now() + make_interval(secs => %s), attempts = attempts + 1, updated_at = now()
 WHERE (batch_id, task_block) = (
-    SELECT batch_id, task_block FROM operator_tasks
+    SELECT batch_id, task_block FROM operator_tasks due
     WHERE state IN ('seen', 'failed') AND next_attempt_at <= now() AND leased_until < now()
+        AND (SELECT count(*) FROM operator_tasks busy WHERE busy.sender = due.sender
+             AND busy.state IN ('seen', 'failed') AND busy.leased_until >= now()) < %s
     ORDER BY attempts, task_block, batch_id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING batch_id, task_block, batch_root, sender, pointer, attempts
 """
@@ -126,13 +128,13 @@ class TaskStore:
             (REORGED, from_block),
         )
 
-    async def claim(self, lease_s: float) -> Task | None:
-        """A task that is due and that nobody works on; None when there is none.
+    async def claim(self, lease_s: float, sender_tasks: int) -> Task | None:
+        """A task that is due, that nobody works on, and whose sender has fewer than `sender_tasks` in work.
 
         Those tried least come first: batches that fail over and over must not keep new ones waiting.
         """
         async with self._db.transaction() as conn:
-            row = await (await conn.execute(_CLAIM, (lease_s,))).fetchone()
+            row = await (await conn.execute(_CLAIM, (lease_s, sender_tasks))).fetchone()
         return None if row is None else Task(**row)
 
     async def renew(self, task: Task, lease_s: float) -> None:

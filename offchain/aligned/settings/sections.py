@@ -125,9 +125,13 @@ class BatcherSettings(KeySettings):
     max_pending: int = Field(
         default=4_096, gt=0, description="accepted proofs that a connection may wait for"
     )
-    first_message_timeout_s: float = Field(
-        default=30.0, gt=0, description="time for the handshake, and for the first message"
+    handshake_timeout_s: float = Field(
+        default=10.0, gt=0, description="time for the handshake, or for a page over HTTP"
     )
+    message_timeout_s: float = Field(
+        default=120.0, gt=0, description="time from the first byte of a message to its last"
+    )
+    first_message_timeout_s: float = Field(default=30.0, gt=0, description="silence before the first message")
     idle_timeout_s: float = Field(
         default=600.0, gt=0, description="silence after which a connection that waits for nothing ends"
     )

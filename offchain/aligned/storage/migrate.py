@@ -72,6 +72,8 @@ async def apply_migrations(
         InvariantError: see `load_migrations`; also an applied file that changed or vanished.
     """
     migrations = load_migrations(group, root)
+    # A migration, and the wait for another process that runs one, may take as long as they take.
+    await conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_ID,))
     await conn.execute(_CREATE_TABLE)
     cursor = await conn.execute(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -15,6 +16,23 @@ from aligned.core.errors import DependencyError, InvariantError
 from aligned.storage.migrate import apply_migrations
 
 DATABASE_UNAVAILABLE = "database_unavailable"
+# A session that hangs, waits for a lock, or sleeps in a transaction must not hold others up for ever.
+_SESSION = {
+    "statement_timeout": 30_000,
+    "lock_timeout": 15_000,
+    "idle_in_transaction_session_timeout": 60_000,
+}
+# A server that vanished without a word (TCP only) is given up after about as long as a lock.
+_NETWORK = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+_PASSING = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
 
 Connection = psycopg.AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
@@ -47,7 +65,7 @@ class Database:
             min_size=min_size,
             max_size=max_size,
             timeout=self._timeout_s,
-            kwargs={"row_factory": dict_row},
+            kwargs=_limits(self._url) | {"row_factory": dict_row},
             # A connection that died with the server is replaced here, not handed to the caller.
             check=AsyncConnectionPool.check_connection,
             open=False,
@@ -85,14 +103,24 @@ class Database:
         """A connection in a transaction: commits at the end, rolls back on any error.
 
         Raises:
-            DependencyError: database_unavailable for a lost server, a full pool, a deadlock or a serialization
-                failure. Other database errors (constraint violations) pass as psycopg raises them.
+            DependencyError: database_unavailable for a lost server, a full pool, a deadlock, a serialization
+                failure, or a time limit of the session. Other database errors (constraint violations) pass as
+                psycopg raises them.
         """
         try:
             async with self.pool().connection() as conn, conn.transaction():
                 yield conn
-        except (psycopg.OperationalError, PoolTimeout) as error:
+        except (*_PASSING, PoolTimeout) as error:
             raise DependencyError(DATABASE_UNAVAILABLE, f"{type(error).__name__}: {error}") from error
+
+
+def _limits(url: str) -> dict[str, Any]:
+    """Connection parameters; what the URL says itself has precedence."""
+    given = conninfo_to_dict(url)
+    ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    network = {name: value for name, value in _NETWORK.items() if name not in given}
+    # The server takes the last of two values.
+    return network | {"options": f"{ours} {given.get('options') or ''}".strip()}
 
 
 async def migrate(db: Database, role: str) -> list[str]:

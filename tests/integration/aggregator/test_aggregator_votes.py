@@ -13,7 +13,13 @@ from aligned.core.bls import G1, aggregate_g1, g1_bytes, g1_words
 from aligned.core.eip712 import task_digest
 from aligned.wire.aggregator import hex_of
 from tests.integration.rig import Rig, RigTask, running_rig
-from tests.integration.votes import RunningAggregator, refusal_of, running_aggregator, signature_of
+from tests.integration.votes import (
+    RunningAggregator,
+    eventually,
+    refusal_of,
+    running_aggregator,
+    signature_of,
+)
 
 FIELD_MODULUS = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 _roots = itertools.count(1)
@@ -236,6 +242,10 @@ async def test_requests__more_than_allowed__rate_limited(rig: Rig, postgres: str
 
 async def test_health__running__answers(aggregator: RunningAggregator) -> None:
     assert (await aggregator.http.get("/healthz")).json() == {"status": "ok"}
-    assert (await aggregator.http.get("/readyz")).json()["status"] == "ready"
+
+    async def is_ready() -> bool:
+        return (await aggregator.http.get("/readyz")).status_code == 200
+
+    await eventually(is_ready, lambda: "/readyz 200")
     assert "aligned_aggregator_build_info" in (await aggregator.http.get("/metrics")).text
     assert _code(await aggregator.http.get("/nothing")) == (404, "http_404")

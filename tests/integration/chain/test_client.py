@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from aligned.chain.client import ChainClient
+from aligned.chain.contracts import ServiceManager
 from aligned.chain.errors import TxReverted
 from aligned.chain.rpc import RpcError
 from aligned.core.errors import DependencyError
@@ -76,6 +77,29 @@ async def test_client__url_of_another_chain__never_used(anvil: Anvil) -> None:
             with pytest.raises(DependencyError, match="wrong_chain"):
                 await client.block_number()
         assert asked == []
+
+
+async def _last_block(client: ChainClient) -> int:
+    return await ServiceManager(client, TARGET).last_response_block(bytes(32))
+
+
+@pytest.mark.parametrize("answer", ["0x", "0x01", "0xzz", None, 7])
+async def test_call__node_without_the_contract__next_url_is_asked(answer: object) -> None:
+    word = "0x" + (7).to_bytes(32).hex()
+    async with (
+        _node(lambda _m, _p: {"result": answer}) as (behind, asked),
+        _node(lambda _m, _p: {"result": word}) as (good, _),
+        ChainClient([behind, good], 31337) as client,
+    ):
+        assert await _last_block(client) == 7
+        assert asked == ["eth_call"]
+
+
+async def test_call__no_contract_anywhere__is_retryable_and_says_so(anvil: Anvil) -> None:
+    async with ChainClient([anvil.url], 31337) as client:
+        with pytest.raises(DependencyError, match="no contract at 0xc0c0") as caught:
+            await _last_block(client)
+    assert caught.value.retryable
 
 
 async def test_client__all_dead__is_retryable_and_hides_the_url() -> None:

@@ -18,7 +18,7 @@ from tests.integration.operator.harness import (
     root_of,
     running_operator,
 )
-from tests.integration.rig import Rig
+from tests.integration.rig import Rig, RigTask
 from tests.integration.votes import eventually, running_aggregator
 
 GOOD = proofs(b"one", b"two", b"three")
@@ -111,7 +111,7 @@ async def test_operator__off_for_many_blocks__catches_up(rig: Rig, files: FileSe
     settings = rig.operator_settings(operator, postgres)
     batches = [proofs(b"proof %d" % number) for number in range(3)]
 
-    def post(number: int) -> object:
+    def post(number: int) -> RigTask:
         return rig.create_task(root_of(batches[number]), files.put(f"/{number}", file_of(batches[number])))
 
     first = post(0)

@@ -148,6 +148,50 @@ async def test_download__redirect_to_another_scheme__is_refused(target: str) -> 
         assert await _code(url, allow_redirects=True) == "invalid_url"
 
 
+@pytest.mark.parametrize(
+    "target", ["http://xn--a/", "http://[::1", "http://[x]/", "//xn--/", "http://h:\xb2/"]
+)
+async def test_download__redirect_to_a_host_that_does_not_decode__is_an_error_of_ours(target: str) -> None:
+    moved = b"HTTP/1.1 302 Found\r\nLocation: " + target.encode() + b"\r\nContent-Length: 0\r\n\r\n"
+    async with _server(_says(moved)) as url:
+        assert await _code(url, allow_redirects=True) in {"invalid_url", "download_failed"}
+        assert await _code(url) in {"redirect_refused", "invalid_url", "download_failed"}
+
+
+@pytest.mark.parametrize("drip", [b"x", b""], ids=["trickling", "silent"])
+async def test_download__below_the_least_rate__ends_long_before_the_timeout(
+    drip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aligned.storage.download._SLOW_START_S", 0.2)
+
+    async def answer(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + b"Content-Length: 90\r\n\r\n")
+        while True:
+            await asyncio.sleep(0.05)
+            writer.write(drip)
+            await writer.drain()
+
+    async with _server(answer) as url:
+        assert await _code(url, timeout_s=3_600, min_bytes_per_s=1_000) == "download_too_slow"
+
+
+async def test_download__above_the_least_rate__may_take_longer_than_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("aligned.storage.download._SLOW_START_S", 0.2)
+
+    async def answer(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + b"Content-Length: 100000\r\n\r\n")
+        for _ in range(10):
+            writer.write(b"x" * 10_000)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with _server(answer) as url:
+        got = await download(url, 100_000, 60, allow_private=True, min_bytes_per_s=10_000)
+    assert len(got) == 100_000
+
+
 async def test_download__list_of_urls__first_that_answers_wins() -> None:
     async with _server(_says(OK + b"Content-Length: 2\r\n\r\nhi")) as url:
         listed = f"http://127.0.0.1:1/x, {url},http://127.0.0.1:1/y"

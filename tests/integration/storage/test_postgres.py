@@ -56,6 +56,50 @@ async def test_transaction__connection_killed__is_retryable_and_the_pool_recover
         assert await (await conn.execute("SELECT 1 AS one")).fetchone() == {"one": 1}
 
 
+async def _session_of(url: str) -> dict[str, str]:
+    async with Database(url) as db, db.transaction() as conn:
+        found = await conn.execute(
+            "SELECT current_setting('statement_timeout') AS statement, current_setting('lock_timeout') AS lock,"
+            " current_setting('idle_in_transaction_session_timeout') AS idle"
+        )
+        return await found.fetchone() or {}
+
+
+async def test_database__session__has_time_limits(postgres: str) -> None:
+    assert await _session_of(postgres) == {"statement": "30s", "lock": "15s", "idle": "1min"}
+
+
+async def test_database__limit_in_the_url__wins(postgres: str) -> None:
+    url = f"{postgres}&options=-c%20statement_timeout%3D7s"
+    assert await _session_of(url) == {"statement": "7s", "lock": "15s", "idle": "1min"}
+
+
+async def test_transaction__lock_held_by_another__is_retryable_after_the_limit(database: Database) -> None:
+    async with database.transaction() as holder:
+        await holder.execute("SELECT pg_advisory_xact_lock(1)")
+        with pytest.raises(DependencyError, match="LockNotAvailable"):
+            async with database.transaction() as conn:
+                await conn.execute("SET LOCAL lock_timeout = '50ms'")
+                await conn.execute("SELECT pg_advisory_xact_lock(1)")
+
+
+async def test_transaction__idle_too_long__is_retryable_and_the_pool_recovers(database: Database) -> None:
+    with pytest.raises(DependencyError):
+        async with database.transaction() as conn:
+            await conn.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+            await asyncio.sleep(0.3)
+            await conn.execute("SELECT 1")
+    async with database.transaction() as conn:
+        assert await (await conn.execute("SELECT 1 AS one")).fetchone() == {"one": 1}
+
+
+async def test_migrate__time_limits_of_the_session__do_not_apply(database: Database, root: Path) -> None:
+    (root / "role" / "0001_first.sql").write_text("SELECT pg_sleep(0.3);")
+    async with database.transaction() as conn:
+        await conn.execute("SET LOCAL statement_timeout = '100ms'")
+        assert await apply_migrations(conn, "role", root) == ["0001_first.sql"]
+
+
 async def test_database__nobody_listens__is_a_dependency_error() -> None:
     with pytest.raises(DependencyError, match="database_unavailable"):
         await Database("postgresql://postgres@127.0.0.1:1/x", timeout_s=0.5).open()

@@ -146,6 +146,15 @@ def test_config__wrong_file__every_mistake_at_once(tmp_path: Path) -> None:
     assert "batcher.unknown" in text
 
 
+def test_config_check__files_that_are_not_there__all_named(tmp_path: Path) -> None:
+    file = tmp_path / "aligned.toml"
+    file.write_text("[database]\nurl_file = '/nowhere/url'\n[batcher]\nkeystore_file = '/nowhere/keys'\n")
+    code, text = run("config", "check", "--config", str(file))
+    assert code == 1
+    assert "database.url_file: no file /nowhere/url" in text
+    assert "batcher.keystore_file: no file /nowhere/keys" in text
+
+
 def test_config_show__secret_from_the_environment__not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALIGNED__DATABASE__URL", "postgresql://user:hunter2@host/db")
     code, text = run("config", "show", "--json")

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aligned.core.errors import INVALID_PROOF, VERIFIER_CRASHED, VERIFIER_TIMEOUT
+from aligned.core.errors import (
+    INTERNAL_ERROR,
+    INVALID_PROOF,
+    VERIFIER_CRASHED,
+    VERIFIER_TIMEOUT,
+    DependencyError,
+)
 from aligned.core.types import ProvingSystem, VerificationData
 from aligned.operator.fetcher import Batch, leaf_of
-from aligned.operator.judge import first_invalid, judge_batch
+from aligned.operator.judge import VerdictInDoubt, first_invalid, judge_batch
 from aligned.verifiers.base import Verdict, refused, valid
 
 SP1, RISC0, GNARK = ProvingSystem.SP1, ProvingSystem.RISC0, ProvingSystem.GROTH16_BN254
@@ -70,11 +77,22 @@ async def test_judge_batch__verifier_timed_out_once__asks_again() -> None:
     assert verifier.seen == [b"\0", b"\0"]
 
 
-async def test_judge_batch__verifier_crashes_twice__refuses() -> None:
-    verifier = Scripted({b"\0": [refused(VERIFIER_CRASHED, "1"), refused(VERIFIER_CRASHED, "2")]})
-    refusal = await judge_batch(_batch(SP1), verifier, SUPPORTED, 0, 1)
-    assert refusal is not None
-    assert (refusal.leaf_index, refusal.reason) == (0, VERIFIER_CRASHED)
+@pytest.mark.parametrize("code", [VERIFIER_CRASHED, VERIFIER_TIMEOUT, INTERNAL_ERROR])
+async def test_judge_batch__verifier_fails_twice__in_doubt_and_retryable(code: str) -> None:
+    verifier = Scripted({b"\0": [refused(code, "1"), refused(code, "2")]})
+    with pytest.raises(VerdictInDoubt) as caught:
+        await judge_batch(_batch(SP1), verifier, SUPPORTED, 0, 1)
+    assert caught.value.retryable
+    assert (caught.value.refusal.leaf_index, caught.value.refusal.reason) == (0, code)
+
+
+async def test_judge_batch__pool_is_full__is_one_retryable_error() -> None:
+    class Full:
+        async def verify(self, data: VerificationData) -> Verdict:
+            raise DependencyError("server_busy", "full")
+
+    with pytest.raises(DependencyError, match="server_busy"):
+        await judge_batch(_batch(SP1, SP1, SP1), Full(), SUPPORTED, 0, 3)
 
 
 async def test_judge_batch__unsupported_system__is_refused_at_its_leaf() -> None:

@@ -56,6 +56,22 @@ async def test_run_all__one_loop_raises__the_others_stop_and_its_error_comes_out
     assert stop.is_set()
 
 
+async def test_run_all__one_loop_ends_early__is_an_error() -> None:
+    stop = asyncio.Event()
+
+    async def over() -> None:
+        return
+
+    with pytest.raises(InvariantError, match="loop_ended"):
+        await run_all(stop, over(), pause(stop, 3_600))
+
+
+async def test_run_all__told_to_stop__is_none() -> None:
+    stop = asyncio.Event()
+    stop.set()
+    await run_all(stop, pause(stop, 3_600))
+
+
 async def test_run_all__loop_that_does_not_stop__is_cancelled() -> None:
     stop = asyncio.Event()
     stop.set()

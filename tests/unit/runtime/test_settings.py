@@ -24,6 +24,11 @@ def test_load__nothing_given__defaults_on_loopback() -> None:
     assert not settings.operator.allow_redirects
 
 
+def test_load__verifier_timeouts__operators_give_three_times_what_the_batcher_gives() -> None:
+    settings = load()
+    assert settings.operator.verifier_timeout_s >= 3 * settings.batcher.verifier_timeout_s
+
+
 def test_load__environment__wins_over_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text("[batcher]\nport = 1000\nhost = '127.0.0.2'\n")
     monkeypatch.setenv("ALIGNED__BATCHER__PORT", "2000")

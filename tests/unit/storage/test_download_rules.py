@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from aligned.core.errors import ProtocolError
+from aligned.core.errors import AlignedError, ProtocolError
 from aligned.storage.download import download, is_public
 
 PRIVATE = [
@@ -46,6 +46,21 @@ def test_is_public__ordinary_address__is(address: str) -> None:
 async def test_download__url_not_http__is_refused(url: str) -> None:
     with pytest.raises(ProtocolError, match="invalid_url"):
         await download(url, 10, 5)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://xn--a/", "http://xn--/", "http://xn--0.com/x", "https://a.xn--\u00fc/", "http://\u0660.\u200b/", "http://a\udc80/",
+     "http://[v1.x]/", "http://" + "a" * 64 + ".com\u00e9/"],
+)  # fmt: skip
+async def test_download__host_or_port_that_does_not_decode__is_an_error_of_ours(url: str) -> None:
+    with pytest.raises(AlignedError):
+        await download(url, 10, 2)
+
+
+async def test_download__malformed_punycode__is_refused() -> None:
+    with pytest.raises(ProtocolError, match="invalid_url"):
+        await download("http://xn--a/", 10, 5)
 
 
 async def test_download__six_urls__is_refused() -> None:
