@@ -76,3 +76,16 @@ def test_params__production_without_names__refused(params):
     raw = params.model_dump() | {"chain_id": 1}
     with pytest.raises(ValueError, match="roles.admin"):
         DeploymentParams.model_validate(raw)
+
+
+def test_params__production_with_bonded_stake_and_no_slasher__refused(params, non_owner):
+    """Stake that nobody can slash secures nothing."""
+    named = dict.fromkeys(("admin", "guardian", "ejector", "slasher"), non_owner.address)
+    raw = params.model_dump() | {"chain_id": 1, "roles": named}
+    raw["payment"]["batcher"] = non_owner.address
+    DeploymentParams.model_validate(raw)
+    del named["slasher"]
+    with pytest.raises(ValueError, match="must be named: roles.slasher"):
+        DeploymentParams.model_validate(raw)
+    raw["stake"] = {"source": non_owner.address}  # another protocol's stake has slashers of its own
+    DeploymentParams.model_validate(raw)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from aligned.batcher.model import Settlement, Task
 from aligned.batcher.service import Batcher, open_context
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import OperatorRegistry, PaymentService, ServiceManager
@@ -135,6 +136,32 @@ async def test_batch__never_answered__expires_and_the_payer_gets_the_fee_back(
                 return
             await asyncio.sleep(0.05)
     raise AssertionError("the surplus was not settled")
+
+
+async def test_adapter__skipped_entries_and_funding__read_from_the_chain_and_settled(
+    rig: Rig, user: User, client: ChainClient, postgres: str, tmp_path: Path
+) -> None:
+    """The contract tells skipped entries by the run, and commits to amounts that only its event has."""
+    payments = PaymentService(client, rig.deployment.payment_service)
+    own = {"port": 0, "devnet_private_key": BATCHER_KEY, "verifier_workers": 1}
+    store = {"url": str(tmp_path / "store"), "public_base_url": "http://127.0.0.1:1"}
+    stranger, fee_wei, answer_fee_wei = b"\xff" * 20, 10**16, 2 * 10**15
+    task = Task(
+        b"\x05" * 32, "https://x.example", (*[user.address] * 3, stranger, stranger), answer_fee_wei, fee_wei
+    )
+    async with open_context(rig.settings(postgres, batcher=own, store=store)) as context:
+        mining = asyncio.create_task(mine_slowly(rig))
+        posted = await context.chain.create_task("one", task)
+        assert posted.skipped == (stranger, stranger)
+        reward_wei = await payments.earnings()
+        assert posted.payers_fee_wei == answer_fee_wei
+        assert posted.held_wei == 3 * fee_wei - answer_fee_wei - reward_wei > 0
+        await asyncio.to_thread(rig.node.mine, 45)
+        payers = (user.address,) * 3
+        settlement = Settlement(task.root, payers, posted.held_wei, posted.payers_fee_wei, answer_fee_wei)
+        await context.chain.settle("two", settlement)
+        mining.cancel()
+    assert await payments.balance(user.address) == ETH - reward_wei
 
 
 async def test_verifier__switched_off_on_chain__refused(rig: Rig, url: str, user: User) -> None:

@@ -92,7 +92,11 @@ def test_service_manager__calldata__as_web3_encodes_it(
             "createNewTask",
             (ROOT, "p", [HEX_SENDER, HEX_SENDER], 3, 4, 5),
         ),
-        (lambda c: c.encode_settle(ROOT, [SENDER]), "settle", (ROOT, [HEX_SENDER])),
+        (
+            lambda c: c.encode_settle(ROOT, [SENDER], 6, 7, 8),
+            "settle",
+            (ROOT, [HEX_SENDER], 6, 7, 8),
+        ),
         (lambda c: c.encode_deposit(SENDER), "deposit", (HEX_SENDER,)),
         (lambda c: c.encode_withdraw(4), "withdraw", (4,)),
         (lambda c: c.encode_set_fee_cap(4), "setFeeCap", (4,)),
