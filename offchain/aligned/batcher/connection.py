@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from aligned.batcher import eviction
 from aligned.batcher.admission import Admission, Admitted, Ticket
 from aligned.batcher.budget import ByteBudget
+from aligned.batcher.client_socket import ClientSocket
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.subscriptions import ProofKey, Subscriptions
@@ -75,7 +75,7 @@ class Services:
 class ClientConnection:
     """Serves one client until it leaves or misbehaves."""
 
-    def __init__(self, socket: ServerConnection, services: Services) -> None:
+    def __init__(self, socket: ClientSocket, services: Services) -> None:
         self.dialect: Dialect = ReferenceDialect()
         self._socket = socket
         self._services = services
@@ -106,9 +106,9 @@ class ClientConnection:
             self._news_timer = self._loop.call_later(_SILENCE_S, self._tell_news)
 
     def _tell_news(self) -> None:
-        silent_s = self._loop.time() - self._active_at
-        if self._tasks or silent_s < _SILENCE_S:
-            wait_s = _SILENCE_S if self._tasks else _SILENCE_S - silent_s
+        silent_s = self._loop.time() - max(self._active_at, self._socket.received_at)
+        if self._tasks or self._socket.is_receiving or silent_s < _SILENCE_S:
+            wait_s = max(_SILENCE_S - silent_s, _SILENCE_S / 4)
             self._news_timer = self._loop.call_later(wait_s, self._tell_news)
             return
         self._news_timer = None
@@ -147,7 +147,7 @@ class ClientConnection:
             try:
                 frame = await asyncio.wait_for(self._socket.recv(decode=False), timeout_s)
             except TimeoutError:
-                if self._is_waiting():
+                if self._is_waiting() or self._socket.is_receiving:
                     continue
                 await self._socket.close(_POLICY_VIOLATION, "no message for too long")
                 return
@@ -162,6 +162,7 @@ class ClientConnection:
         """Takes a message on; returns once the next one may be read."""
         budget, size_bytes = self._services.budget, len(frame)
         await budget.acquire(size_bytes)
+        self._socket.taken(size_bytes)
         message = self._decode(frame)
         if message is None:
             budget.release(size_bytes)

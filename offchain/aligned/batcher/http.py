@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from prometheus_client import CONTENT_TYPE_LATEST
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -19,16 +21,23 @@ from aligned.batcher.model import State
 from aligned.batcher.ports import AccountReader
 from aligned.batcher.queue import Stored
 from aligned.core.batch import batch_id
-from aligned.core.errors import MALFORMED_MESSAGE, AlignedError, DependencyError
+from aligned.core.errors import INTERNAL_ERROR, MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
 from aligned.storage.postgres import Database
+from aligned.verifiers.pool import VerifierPool
 from aligned.wire.fields import to_hex
 
+log = structlog.get_logger(__name__)
 _PROOF_PATH = re.compile(r"/v1/proofs/0x([0-9a-fA-F]{64})\Z")
 _OWN_PROOF_PATH = re.compile(r"/v1/proofs/0x([0-9a-fA-F]{64})/0x([0-9a-fA-F]{40})/([0-9]{1,19})\Z")
 _NONCE_PATH = re.compile(r"/v1/nonce/0x([0-9a-fA-F]{40})\Z")
 _QUOTED_BATCHES = (1, 10, 32, 100)
 _MAX_SUBMISSIONS = 32
 _PROBLEM = "application/problem+json"
+
+# Shorter than what a load balancer waits for, and than the limit on the whole exchange.
+_PAGE_TIMEOUT_S = 4.0
+_TOO_SLOW = DependencyError(TIMEOUT, "chain or database do not answer in time")
+_BUG = AlignedError(INTERNAL_ERROR, "a bug of the batcher")
 
 Reply = tuple[HTTPStatus, str, bytes]
 
@@ -44,6 +53,7 @@ class BatcherHttp:
         metrics: BatcherMetrics,
         payment_service: bytes,
         fee_batch_proofs: int,
+        pool: VerifierPool,
     ) -> None:
         self._db = db
         self._accounts = accounts
@@ -51,16 +61,23 @@ class BatcherHttp:
         self._metrics = metrics
         self._payment_service = payment_service
         self._fee_batch_proofs = fee_batch_proofs
+        self._pool = pool
 
     async def handle(self, request: Request) -> Response:
         """The response to a request."""
         path = request.path.partition("?")[0]
         try:
-            status, content_type, body = await self._route(path)
+            async with asyncio.timeout(_PAGE_TIMEOUT_S):
+                status, content_type, body = await self._route(path)
+        except TimeoutError:
+            status, content_type, body = _problem(HTTPStatus.SERVICE_UNAVAILABLE, _TOO_SLOW)
         except DependencyError as error:
             status, content_type, body = _problem(HTTPStatus.SERVICE_UNAVAILABLE, error)
         except AlignedError as error:
             status, content_type, body = _problem(HTTPStatus.BAD_REQUEST, error)
+        except Exception:
+            log.exception("page_failed", path=path[:80])
+            status, content_type, body = _problem(HTTPStatus.INTERNAL_SERVER_ERROR, _BUG)
         headers = Headers(
             {"Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close"}
         )
@@ -150,6 +167,7 @@ class BatcherHttp:
 
     async def _readyz(self) -> Reply:
         market = self._market.current()
+        self._pool.check()
         async with self._db.transaction() as conn:
             await conn.execute("SELECT 1")
         return _json({"status": "ready", "block": market.block})

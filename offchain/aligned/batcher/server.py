@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import http
+import logging
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
+import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
+from aligned.batcher.client_socket import ClientSocket, SocketRules
 from aligned.batcher.connection import ClientConnection, Services
+from aligned.batcher.gate import Gate, GateLimits
 from aligned.batcher.http import BatcherHttp
 
-# Frames that the library reads ahead of us, per connection.
-_READ_AHEAD = 2
+log = structlog.get_logger(__name__)
+# The library stops reading as soon as one frame waits for us.
+_READ_AHEAD = 0
+# Handshakes and pages come on connections of their own, beside the WebSockets.
+_SOCKETS_PER_WEBSOCKET = 2
+_MESSAGES_PER_IP = 8
+_MESSAGES_BUFFERED = 64
+# What the library reports is what strangers do; our own mistakes are logged here.
+_LIBRARY_LOG = logging.getLogger("aligned.batcher.websockets")
+_LIBRARY_LOG.setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,8 @@ class ListenLimits:
     max_connections: int
     max_connections_per_ip: int
     ping_interval_s: float
+    handshake_timeout_s: float
+    message_timeout_s: float
 
 
 class BatcherServer:
@@ -36,6 +53,16 @@ class BatcherServer:
         self._pages = pages
         self._limits = limits
         self._open: Counter[str] = Counter()
+        max_bytes = services.limits.max_message_bytes
+        gate = Gate(
+            GateLimits(
+                _SOCKETS_PER_WEBSOCKET * limits.max_connections,
+                _SOCKETS_PER_WEBSOCKET * limits.max_connections_per_ip,
+                _MESSAGES_BUFFERED * max_bytes,
+                _MESSAGES_PER_IP * max_bytes,
+            )
+        )
+        self._rules = SocketRules(gate, limits.message_timeout_s)
 
     def listen(self) -> serve:
         """The server as an async context manager."""
@@ -48,11 +75,13 @@ class BatcherServer:
             compression=None,
             max_size=connection.max_message_bytes,
             max_queue=_READ_AHEAD,
-            open_timeout=connection.first_message_timeout_s,
+            open_timeout=limits.handshake_timeout_s,
             ping_interval=limits.ping_interval_s,
             ping_timeout=limits.ping_interval_s,
             close_timeout=5,
             server_header=None,
+            logger=_LIBRARY_LOG,
+            create_connection=cast(type[ServerConnection], partial(ClientSocket, rules=self._rules)),
         )
 
     async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
@@ -68,11 +97,15 @@ class BatcherServer:
         return None
 
     async def _handle(self, socket: ServerConnection) -> None:
-        ip = _ip(socket)
+        assert isinstance(socket, ClientSocket)
+        ip = socket.ip
         self._open[ip] += 1
         self._services.metrics.connections.inc()
         try:
             await ClientConnection(socket, self._services).run()
+        except Exception:
+            log.exception("connection_failed", ip=ip)
+            await socket.close(CloseCode.INTERNAL_ERROR)
         finally:
             self._open[ip] -= 1
             if not self._open[ip]:

@@ -211,6 +211,7 @@ class Batcher:
             self._metrics,
             context.payment_service,
             context.settings.fee_batch_proofs,
+            context.pool,
         )
 
     def _build_poster(self) -> BatchPoster:
@@ -255,5 +256,11 @@ async def _interrupted(stop: asyncio.Event, loop: Coroutine[object, object, None
 
 def _listen_limits(own: BatcherSettings) -> ListenLimits:
     return ListenLimits(
-        own.host, own.port, own.max_connections, own.max_connections_per_ip, own.ping_interval_s
+        own.host,
+        own.port,
+        own.max_connections,
+        own.max_connections_per_ip,
+        own.ping_interval_s,
+        own.handshake_timeout_s,
+        own.message_timeout_s,
     )

@@ -1,0 +1,169 @@
+"""A client's socket that bounds what the WebSocket library leaves to its user: sockets, fragments, pings, bytes, time.
+
+The library bounds the size of a message, but not the frames that it comes in, nor how long that takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import Event
+
+from aligned.batcher.gate import Gate
+
+# Clients send a message in one frame, or in pieces of many kilobytes.
+_MAX_FRAGMENTS = 1_024
+# Ours come every ping interval; nobody needs more than a few of his own.
+_MAX_PINGS = 32
+_PING_WINDOW_S = 10.0
+_LINGER_S = 2.0
+_MASKED_HEAD_BYTES = 6
+_SHORT_BYTES, _MEDIUM_BYTES = 125, 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRules:
+    """What all sockets share.
+
+    Attributes:
+        message_timeout_s: time in which a message that has begun must be complete.
+    """
+
+    gate: Gate
+    message_timeout_s: float
+
+
+class ClientSocket(ServerConnection):
+    """One client's socket."""
+
+    def __init__(self, *args: Any, rules: SocketRules, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ip = "gone"
+        self.received_at = self.loop.time()
+        self._rules = rules
+        self._is_admitted = False
+        self._fragments = 0
+        self._pings = 0
+        self._pings_since = 0.0
+        # Bytes of a frame that is not complete; of frames that nobody took; and of both, as the gate knows it.
+        self._partial_bytes = 0
+        self._untaken_bytes = 0
+        self._counted_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a message has begun that is not complete."""
+        return self._partial_bytes > 0 or self._fragments > 0
+
+    def taken(self, size_bytes: int) -> None:
+        """A message was taken on: somebody else counts its bytes from here on."""
+        self._untaken_bytes -= size_bytes
+        self._count()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Lets a client in, or not even listens to it."""
+        self.ip = str((transport.get_extra_info("peername") or ("gone",))[0])
+        self._is_admitted = self._rules.gate.enter(self.ip)
+        if self._is_admitted:
+            super().connection_made(transport)
+        elif isinstance(transport, asyncio.Transport):
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gives everything back."""
+        if not self._is_admitted:
+            return
+        super().connection_lost(exc)
+        self._stop_timer()
+        self._rules.gate.hold(self.ip, -self._counted_bytes)
+        self._counted_bytes = 0
+        self._is_admitted = False
+        self._rules.gate.leave(self.ip)
+
+    def data_received(self, data: bytes) -> None:
+        """Passes bytes on and looks at what they left."""
+        if not self._is_admitted:
+            return
+        self.received_at = self.loop.time()
+        if self.request is not None:
+            self._partial_bytes += len(data)
+        super().data_received(data)
+        self._count()
+        self._watch()
+
+    def process_event(self, event: Event) -> None:
+        """Counts a frame before it is passed on; those of a client that went too far are not."""
+        if not isinstance(event, Frame):
+            assert isinstance(event, Request)
+            super().process_event(event)
+            return
+        self._partial_bytes = max(0, self._partial_bytes - _wire_bytes(event))
+        if self.close_code is not None or self._has_failed():
+            return
+        if event.opcode is Opcode.PING:
+            self._count_ping()
+        elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._untaken_bytes += len(event.data)
+            self._fragments = 0 if event.fin else self._fragments + 1
+            if self._fragments > _MAX_FRAGMENTS:
+                self._refuse(CloseCode.POLICY_VIOLATION, "too many fragments")
+                return
+        super().process_event(event)
+
+    def _count_ping(self) -> None:
+        if self.received_at - self._pings_since > _PING_WINDOW_S:
+            self._pings_since, self._pings = self.received_at, 0
+        self._pings += 1
+        if self._pings > _MAX_PINGS:
+            self._refuse(CloseCode.POLICY_VIOLATION, "too many pings")
+
+    def _count(self) -> None:
+        held_bytes = self._partial_bytes + self._untaken_bytes if self._is_admitted else 0
+        change_bytes, self._counted_bytes = held_bytes - self._counted_bytes, held_bytes
+        if not self._rules.gate.hold(self.ip, change_bytes) and change_bytes > 0:
+            self._refuse(CloseCode.TRY_AGAIN_LATER, "too many bytes wait")
+
+    def _watch(self) -> None:
+        """Starts the clock with the first byte of a message, and stops it with the last one."""
+        if not self.is_receiving:
+            self._stop_timer()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self._rules.message_timeout_s, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        if self.recv_messages.paused:  # we do not read, so it is not the client that is slow
+            self._watch()
+        elif self.is_receiving:
+            self._refuse(CloseCode.POLICY_VIOLATION, "a message takes too long")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _has_failed(self) -> bool:
+        return self.transport.is_closing()
+
+    def _refuse(self, code: CloseCode, reason: str) -> None:
+        """Ends the connection; one that does not take the close frame ends without it."""
+        if self._has_failed():
+            return
+        self._stop_timer()
+        self.protocol.fail(code, reason)
+        self.send_data()
+        self.transport.close()
+        self.loop.call_later(_LINGER_S, self.transport.abort)
+
+
+def _wire_bytes(frame: Frame) -> int:
+    """Length of a client's frame on the wire, in the shortest form."""
+    size_bytes = len(frame.data)
+    extra = 0 if size_bytes <= _SHORT_BYTES else 2 if size_bytes <= _MEDIUM_BYTES else 8
+    return _MASKED_HEAD_BYTES + extra + size_bytes
