@@ -17,7 +17,7 @@ from aligned.batcher.planner import Planner
 from aligned.batcher.ports import TaskChain
 from aligned.batcher.selection import BatchLimits, Candidate, Dropped, Patience
 from aligned.batcher.subscriptions import ProofKey, Subscriptions
-from aligned.core.errors import DEADLINE_PASSED, FEE_TOO_LOW, VERIFIER_DISABLED, PaymentError
+from aligned.core.errors import DEADLINE_PASSED, FEE_TOO_LOW, VERIFIER_DISABLED, DependencyError, PaymentError
 from aligned.storage.postgres import Database
 from aligned.wire.batch_file import HEAD_BYTES
 
@@ -90,8 +90,15 @@ class BatchBuilder:
 
         async def of_sender(sender: bytes, own: list[QueuedProof]) -> tuple[list[Candidate], list[Dropped]]:
             allowed, dropped = selection.cut(own, lambda proof: self._obstacle(proof, market))
-            async with slots:
-                account = await self._chain.account(sender)
+            try:
+                async with slots:
+                    account = await self._chain.account(sender)
+            except DependencyError:
+                raise
+            except Exception:
+                # Whatever is odd about one account, the others' proofs go on.
+                log.exception("account_unreadable", sender=sender)
+                return [], dropped
             kept, unpaid = selection.payable(allowed, account)
             return kept, dropped + unpaid
 

@@ -6,6 +6,7 @@ import structlog
 
 from aligned.batcher import batches, queue
 from aligned.batcher.batches import Batch
+from aligned.batcher.guard import for_each
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.ports import TaskChain
@@ -48,26 +49,30 @@ class BatchFollower:
         """Looks at every posted batch once. Returns False: there is nothing to do at once again."""
         async with self._db.transaction() as conn:
             waiting = await batches.posted(conn)
-        for batch in waiting:
-            status = await self._chain.task_status(batch.root)
-            if status is BatchStatus.UNKNOWN:
-                await self._missing(batch)
-                continue
-            self._missing_since.pop(batch.number, None)
-            if status is BatchStatus.VERIFIED:
-                await self._verified(batch)
-            elif status is not BatchStatus.PENDING:
-                await self._expired(batch, status)
+        await for_each(waiting, self._follow)
         return False
+
+    async def _follow(self, batch: Batch) -> None:
+        status = await self._chain.task_status(batch.root)
+        if status is BatchStatus.UNKNOWN:
+            await self._missing(batch)
+            return
+        self._missing_since.pop(batch.number, None)
+        if status is BatchStatus.VERIFIED:
+            await self._verified(batch)
+        elif status is not BatchStatus.PENDING:
+            await self._expired(batch, status)
 
     async def settle(self) -> bool:
         """Returns what expired tasks cost, and surpluses that are worth their transaction. Returns False."""
         async with self._db.transaction() as conn:
             waiting = await batches.unsettled(conn, _SETTLES_PER_STEP)
-        for batch in waiting:
-            if batch.state == "expired" or await self._is_worth_settling(batch):
-                await self._settle(batch)
+        await for_each(waiting, self._settle_if_worth)
         return False
+
+    async def _settle_if_worth(self, batch: Batch) -> None:
+        if batch.state == "expired" or await self._is_worth_settling(batch):
+            await self._settle(batch)
 
     async def _verified(self, batch: Batch) -> None:
         async with self._db.transaction() as conn:

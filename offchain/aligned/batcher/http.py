@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -23,7 +23,6 @@ from aligned.batcher.queue import Stored
 from aligned.core.batch import batch_id
 from aligned.core.errors import INTERNAL_ERROR, MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
 from aligned.storage.postgres import Database
-from aligned.verifiers.pool import VerifierPool
 from aligned.wire.fields import to_hex
 
 log = structlog.get_logger(__name__)
@@ -43,7 +42,11 @@ Reply = tuple[HTTPStatus, str, bytes]
 
 
 class BatcherHttp:
-    """Answers GET requests that are no WebSocket handshake."""
+    """Answers GET requests that are no WebSocket handshake.
+
+    Args:
+        checks: each raises a DependencyError while the batcher is not ready.
+    """
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class BatcherHttp:
         metrics: BatcherMetrics,
         payment_service: bytes,
         fee_batch_proofs: int,
-        pool: VerifierPool,
+        checks: Sequence[Callable[[], None]],
     ) -> None:
         self._db = db
         self._accounts = accounts
@@ -61,7 +64,7 @@ class BatcherHttp:
         self._metrics = metrics
         self._payment_service = payment_service
         self._fee_batch_proofs = fee_batch_proofs
-        self._pool = pool
+        self._checks = checks
 
     async def handle(self, request: Request) -> Response:
         """The response to a request."""
@@ -167,7 +170,8 @@ class BatcherHttp:
 
     async def _readyz(self) -> Reply:
         market = self._market.current()
-        self._pool.check()
+        for check in self._checks:
+            check()
         async with self._db.transaction() as conn:
             await conn.execute("SELECT 1")
         return _json({"status": "ready", "block": market.block})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from aligned.batcher.builder import BatchBuilder, BuildPolicy
 from aligned.batcher.chain_adapter import ContractTaskChain
 from aligned.batcher.connection import ConnectionLimits, Services
 from aligned.batcher.follower import BatchFollower
+from aligned.batcher.guard import Guard
 from aligned.batcher.http import BatcherHttp
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
@@ -125,6 +126,7 @@ class Batcher:
         own = context.settings
         self._context = context
         self._metrics = BatcherMetrics()
+        self._guard = Guard()
         self._market = MarketFeed(context.chain, own.market_max_age_s)
         self._subscriptions = Subscriptions(context.payment_service)
         self._disabled = frozenset(int(ProvingSystem.from_wire(name)) for name in own.disabled_systems)
@@ -145,13 +147,19 @@ class Batcher:
         own, poll_s = self._context.settings, self._context.poll_s
         reconciler = Reconciler(self._context.db, self._subscriptions)
         log.info("batcher_started", address=self._context.signer.address, host=own.host, port=own.port)
+
+        def loop(
+            name: str, step: Callable[[], Awaitable[bool]], pause_s: float
+        ) -> Coroutine[object, object, None]:
+            return repeat(name, self._guard.around(name, step), stop, pause_s)
+
         await run_all(
             stop,
-            repeat("market", self._market.refresh, stop, poll_s),
-            _interrupted(stop, repeat("post", self._poster.step, stop, _POST_POLL_S)),
-            repeat("follow", self._follower.step, stop, poll_s),
-            _interrupted(stop, repeat("settle", self._follower.settle, stop, _SETTLE_POLL_S)),
-            repeat("reconcile", reconciler.step, stop, _RECONCILE_POLL_S),
+            loop("market", self._market.refresh, poll_s),
+            _interrupted(stop, loop("post", self._poster.step, _POST_POLL_S)),
+            loop("follow", self._follower.step, poll_s),
+            _interrupted(stop, loop("settle", self._follower.settle, _SETTLE_POLL_S)),
+            loop("reconcile", reconciler.step, _RECONCILE_POLL_S),
             serve_until(self._server, stop, self.port),
         )
 
@@ -211,7 +219,7 @@ class Batcher:
             self._metrics,
             context.payment_service,
             context.settings.fee_batch_proofs,
-            context.pool,
+            (self._guard.check, context.pool.check),
         )
 
     def _build_poster(self) -> BatchPoster:

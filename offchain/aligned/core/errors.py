@@ -25,7 +25,7 @@ class AlignedError(Exception):
 
     retryable: bool = False
 
-    def __init__(self, code: str, message: str, **context: object) -> None:
+    def __init__(self, code: str, message: str, /, **context: object) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

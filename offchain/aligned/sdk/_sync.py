@@ -135,7 +135,10 @@ class SyncClient:
         return self._portal.run(self._client.deposit(amount_wei, user))
 
     def set_fee_cap(self, cap_wei: int) -> ChainReceipt:
-        """Most that the contract lets the batcher charge for one proof; 0 restores the default."""
+        """Most that the contract lets the batcher charge for one proof; 0 restores the default.
+
+        Lowering it is refused (CapLocked) while there is a balance that is not withdrawable yet: `unlock` first.
+        """
         return self._portal.run(self._client.set_fee_cap(cap_wei))
 
     def unlock(self) -> ChainReceipt:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -14,6 +16,8 @@ from aligned.sdk.models import State, Submission
 BATCHER_UNAVAILABLE = "batcher_unavailable"
 MAX_ANSWER_BYTES = 1 << 20
 _TIMEOUT_S = 15.0
+# 2^256 has 78.
+_MAX_DIGITS = 78
 
 
 class BatcherHttp:
@@ -41,10 +45,8 @@ class BatcherHttp:
         answer = await self._get(f"/v1/proofs/0x{leaf.hex()}{which}")
         if answer is None:
             return []
-        try:
+        with _no_other_shape("batcher's answer about a leaf"):
             return [_submission(row) for row in answer["submissions"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProtocolError(MALFORMED_MESSAGE, f"batcher's answer about a leaf: {error!r}") from error
 
     async def next_nonce(self, address: bytes) -> int:
         """The nonce that the next proof of `address` must carry, queued ones counted."""
@@ -82,10 +84,19 @@ async def _read_bounded(response: httpx.Response) -> bytes:
     return body
 
 
+@contextmanager
+def _no_other_shape(what: str) -> Iterator[None]:
+    """An answer that is not of the shape that the block reads is the batcher's fault, whatever it breaks."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ProtocolError(MALFORMED_MESSAGE, f"{what}: {type(error).__name__}") from error
+
+
 def _object(body: bytes, headers: httpx.Headers, path: str) -> dict[str, Any]:
     try:
         answer = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         kind = headers.get("content-type", "no content type")
         raise DependencyError(BATCHER_UNAVAILABLE, f"GET {path}: answer is not JSON ({kind})") from error
     if not isinstance(answer, dict):
@@ -94,8 +105,9 @@ def _object(body: bytes, headers: httpx.Headers, path: str) -> dict[str, Any]:
 
 
 def _problem(status: int, answer: dict[str, Any]) -> AlignedError:
-    code = str(answer.get("code", BATCHER_UNAVAILABLE))
-    text = str(answer.get("detail") or answer.get("title") or f"HTTP {status}")
+    code, text = answer.get("code"), answer.get("detail") or answer.get("title")
+    code = code if isinstance(code, str) else BATCHER_UNAVAILABLE
+    text = text if isinstance(text, str) else f"HTTP {status}"
     kind = DependencyError if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == 429 else ProtocolError
     return kind(code, text)
 
@@ -112,14 +124,14 @@ def _submission(row: dict[str, Any]) -> Submission:
         sender=sender,
         nonce=_integer(row, "nonce"),
         state=State(row["state"]),
-        position=row.get("position"),
+        position=_integer_or_none(row, "position"),
         deadline_s=_integer(row, "deadline"),
         receipt_signature=signature,
         inclusion=inclusion,
         sender_address=_bytes(row.get("sender_address"), ADDRESS_BYTES),
         tx_hash=_bytes(row.get("tx_hash"), HASH_BYTES),
-        task_block=row.get("task_block"),
-        reason=row.get("reason"),
+        task_block=_integer_or_none(row, "task_block"),
+        reason=None if row.get("reason") is None else str(row["reason"]),
     )
 
 
@@ -127,17 +139,21 @@ def _bytes(value: object, length: int | None = None) -> bytes | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value.startswith("0x"):
-        raise ValueError(f"expected 0x text, got {value!r:.80}")
+        raise ValueError("expected 0x text")
     raw = bytes.fromhex(value[2:])
     if length is not None and len(raw) != length:
         raise ValueError(f"expected {length} bytes, got {len(raw)}")
     return raw
 
 
+def _integer_or_none(answer: dict[str, Any], name: str) -> int | None:
+    return None if answer.get(name) is None else _integer(answer, name)
+
+
 def _integer(answer: dict[str, Any] | None, name: str) -> int:
     value = (answer or {}).get(name)
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and len(value) <= _MAX_DIGITS and value.isdecimal():
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ProtocolError(MALFORMED_MESSAGE, f"batcher's answer: {name} is {value!r:.80}")
+        raise ProtocolError(MALFORMED_MESSAGE, f"batcher's answer: {name} is no number of this kind")
     return value

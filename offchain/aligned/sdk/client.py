@@ -213,7 +213,10 @@ class AlignedClient:
         return await self.funds.deposit(amount_wei, user)
 
     async def set_fee_cap(self, cap_wei: int) -> ChainReceipt:
-        """Most that the contract lets the batcher charge for one proof; 0 restores the default."""
+        """Most that the contract lets the batcher charge for one proof; 0 restores the default.
+
+        Lowering it is refused (CapLocked) while there is a balance that is not withdrawable yet: `unlock` first.
+        """
         return await self.funds.set_fee_cap(cap_wei)
 
     async def unlock(self) -> ChainReceipt:

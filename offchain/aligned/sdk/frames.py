@@ -25,6 +25,7 @@ _CLASSES: dict[str, type[AlignedError]] = {
     errors.INSUFFICIENT_BALANCE: PaymentError,
     errors.FUNDS_UNLOCKED: PaymentError,
     errors.FEE_TOO_LOW: PaymentError,
+    errors.OUTBID: PaymentError,
     errors.UNDERPRICED_REPLACEMENT: PaymentError,
     errors.NONCE_USED: ConflictError,
     errors.NONCE_TOO_HIGH: ConflictError,
@@ -38,6 +39,7 @@ _CLASSES: dict[str, type[AlignedError]] = {
     errors.KEY_IS_ELF: ProofError,
     errors.UNSUPPORTED_VERSION: ProofError,
     errors.FAKE_RECEIPT: ProofError,
+    errors.DEV_MODE_SET: ProofError,
     errors.PUBLIC_INPUT_MISMATCH: ProofError,
     errors.KEY_MISMATCH: ProofError,
     errors.INVALID_PROOF: ProofError,
@@ -104,7 +106,7 @@ def read_reply(frame: bytes) -> Reply | None:
     """
     message = decode(frame, _LIMITS)
     if not isinstance(message, dict):
-        raise ProtocolError(MALFORMED_MESSAGE, f"batcher sent {message!r:.80}")
+        raise ProtocolError(MALFORMED_MESSAGE, f"batcher sent no map, but {type(message).__name__}")
     if "Receipt" in message:
         return _accepted(Fields(message["Receipt"], "Receipt"))
     if "Rejected" in message:

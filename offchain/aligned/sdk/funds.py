@@ -54,7 +54,7 @@ class Funds:
         return await self._send(self._service.encode_deposit(payee), value_wei=_positive(amount_wei))
 
     async def set_fee_cap(self, cap_wei: int) -> ChainReceipt:
-        """Sets the most that one proof may cost; 0 restores the default."""
+        """Sets the most that one proof may cost; 0 restores the default. Lowering needs an unlocked balance."""
         return await self._send(self._service.encode_set_fee_cap(cap_wei))
 
     async def unlock(self) -> ChainReceipt:

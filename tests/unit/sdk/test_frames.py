@@ -132,3 +132,10 @@ def test_outstanding__second_receipt_for_a_nonce__refused() -> None:
     sent.accept(accepted(5))
     with pytest.raises(ProtocolError):
         sent.accept(accepted(5))
+
+
+@pytest.mark.parametrize("name", ["self", "args", "kind"])
+def test_refusal__entry_with_a_hostile_name__kept_as_context(name: str) -> None:
+    reply = read_reply(cbor2.dumps({"Rejected": {"code": "x", "message": "y", name: 5}}))
+    assert isinstance(reply, Rejected)
+    assert reply.error.context == {name: 5}
