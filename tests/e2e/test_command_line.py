@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from aligned.devnet.cases import VECTORS
 from aligned.devnet.cluster import Cluster
+from aligned.sdk.accounts import devnet_account
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 USER = 8
@@ -125,10 +126,17 @@ async def test_submit__wrong_public_input__exit_code_1_and_the_reason_in_json(al
     assert refused.json["proofs"][0]["error"]["code"] == "invalid_proof"
 
 
-async def test_fee_cap__set_and_restored__shown_in_the_balance(aligned: Shell) -> None:
+async def test_fee_cap__raised_at_once_lowered_only_with_notice__shown_in_the_balance(aligned: Shell) -> None:
     signer = ("--devnet-account", str(USER), "--json")
-    assert (await aligned("fee-cap", "3gwei", *signer)).code == 0
-    assert (await aligned("fee-cap", "0wei", *signer)).code == 0
+    await aligned("deposit", "0.01ether", "--devnet-account", str(USER))
+    raised = await aligned("fee-cap", "0.05ether", *signer)
+    assert raised.code == 0, raised.out + raised.err
+    refused = await aligned("fee-cap", "0wei", *signer)
+    assert refused.code == 1
+    assert "CapLocked(" in refused.out
+    address = devnet_account(USER).address
+    balance = await aligned("balance", address, "--json")
+    assert int(balance.json["fee_cap_wei"]) == 5 * 10**16
 
 
 async def test_batch_post__proof_files_without_a_batcher__verified(

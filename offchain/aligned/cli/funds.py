@@ -100,6 +100,8 @@ async def estimate_fee(network: NetworkConfig, batch_size: int) -> Result:
 async def fee_cap(network: NetworkConfig, account: LocalAccount, cap: int) -> Result:
     """Set the most that the contract lets the batcher charge you for one proof; 0 restores the default.
 
+    Raising it works at once. Lowering it needs an empty balance, or one whose waiting time after `unlock` is over.
+
     \b
     Example:
       aligned fee-cap 0.001ether --devnet-account 5
