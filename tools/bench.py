@@ -79,6 +79,27 @@ def operator_figures() -> list[Figure]:
     ]
 
 
+def pool_figures() -> list[Figure]:
+    """How much of the bare verifiers' rate the verifier pool reaches, and what decoding a message costs."""
+    command = [sys.executable, "bench/bench_verifier_pool.py"]
+    # Its exit status says whether the bar was missed, which the table shows anyway.
+    output = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True).stdout
+    found: dict[str, float] = json.loads(output)
+    return [
+        Figure(f"verifier pool, {found['workers']} workers", found["pool_proofs_per_s"], "proofs/s"),
+        Figure(
+            "verifier pool / (workers x bare)",
+            100 * found["ratio_to_bare"],
+            "%",
+            100 * found["bar"],
+            more_is_better=True,
+        ),
+        Figure("its workers' time spent on verifying", 100 * found["workers_busy"], "%"),
+        Figure("decode a 1.2 MB message, arrays of integers", found["decode_integers_ms"], "ms"),
+        Figure("decode a 1.2 MB message, byte strings", found["decode_bytes_ms"], "ms"),
+    ]
+
+
 def number(value: float | None) -> str:
     """Whole above a thousand, else four digits."""
     if value is None:
@@ -97,7 +118,7 @@ def render(figures: list[Figure]) -> Table:
 
 def main() -> int:
     """Exit status 1 when a bar is missed."""
-    figures = [*gas_figures(), *native_figures(), *operator_figures()]
+    figures = [*gas_figures(), *native_figures(), *pool_figures(), *operator_figures()]
     Console().print(render(figures))
     return int(any(figure.holds is False for figure in figures))
 
