@@ -159,3 +159,15 @@ async def test_operator__cursor_stuck__is_not_ready(rig: Rig, postgres: str) -> 
             return (answer.status_code, answer.json().get("code")) == (503, "cursor_stuck")
 
         await eventually(is_stuck, lambda: "/readyz 503")
+
+
+async def test_operator__aggregator_answers_with_bottomless_json__report_is_tried_again(
+    rig: Rig, files: FileServer, postgres: str
+) -> None:
+    operator = rig.operators[0]
+    aggregator = StubAggregator(answers=[httpx.Response(400, content=b"[" * 200_000)])
+    task = rig.create_task(root_of(GOOD), files.put("/good", file_of(GOOD)))
+    settings = rig.operator_settings(operator, postgres)
+    async with running_operator(rig, operator, settings, StubVerifier(), aggregator.transport()) as running:
+        assert (await running.reaches(task, "reported"))["last_code"] == "accepted"
+    assert len(aggregator.received) == 2
