@@ -161,11 +161,11 @@ class ClientConnection:
     async def _start(self, frame: bytes) -> None:
         """Takes a message on; returns once the next one may be read."""
         budget, size_bytes = self._services.budget, len(frame)
-        await budget.acquire(size_bytes)
+        await budget.acquire(self._socket.ip, size_bytes)
         self._socket.taken(size_bytes)
         message = self._decode(frame)
         if message is None:
-            budget.release(size_bytes)
+            budget.release(self._socket.ip, size_bytes)
             return
         await self._in_work.acquire()
         ticket = Ticket(message)
@@ -231,7 +231,7 @@ class ClientConnection:
         self._tasks.discard(task)
         self._active_at = self._loop.time()
         self._in_work.release()
-        self._services.budget.release(size_bytes)
+        self._services.budget.release(self._socket.ip, size_bytes)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("admission_failed", exc_info=error)
             self._refuse(

@@ -48,6 +48,7 @@ _SETTLE_POLL_S = 10.0
 _RECONCILE_POLL_S = 15.0
 # Messages in work, over all connections, in units of the largest one.
 _MESSAGES_IN_WORK = 64
+_MESSAGES_IN_WORK_PER_IP = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,9 @@ class Batcher:
             own.first_message_timeout_s,
             own.idle_timeout_s,
         )
-        budget = ByteBudget(_MESSAGES_IN_WORK * own.max_message_bytes)
+        budget = ByteBudget(
+            _MESSAGES_IN_WORK * own.max_message_bytes, _MESSAGES_IN_WORK_PER_IP * own.max_message_bytes
+        )
         return Services(
             admission, self._subscriptions, self._market, self._metrics, budget, self._terms, limits
         )

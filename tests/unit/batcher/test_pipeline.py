@@ -49,23 +49,36 @@ async def test_reservations__proof_before_is_committed__next_one_goes_on() -> No
 
 
 async def test_budget__full__next_waits_and_a_single_large_piece_passes() -> None:
-    budget = ByteBudget(10)
-    await budget.acquire(50)
-    waiting = [asyncio.create_task(budget.acquire(6)) for _ in range(2)]
+    budget = ByteBudget(10, 10)
+    await budget.acquire("a", 50)
+    waiting = [asyncio.create_task(budget.acquire("a", 6)) for _ in range(2)]
     await asyncio.sleep(0)
     assert not any(task.done() for task in waiting)
-    budget.release(50)
+    budget.release("a", 50)
     await asyncio.sleep(0.01)
     assert [task.done() for task in waiting] == [True, False]
-    budget.release(6)
+    budget.release("a", 6)
     await waiting[1]
 
 
 async def test_budget__waiting_task_cancelled__others_still_get_in() -> None:
-    budget = ByteBudget(10)
-    await budget.acquire(10)
-    first, second = (asyncio.create_task(budget.acquire(5)) for _ in range(2))
+    budget = ByteBudget(10, 10)
+    await budget.acquire("a", 10)
+    first, second = (asyncio.create_task(budget.acquire("a", 5)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
-    budget.release(10)
+    budget.release("a", 10)
     await asyncio.wait_for(second, 1)
+
+
+async def test_budget__one_owner_takes_its_share__others_still_get_in() -> None:
+    budget = ByteBudget(10, 6)
+    await budget.acquire("a", 6)
+    more = asyncio.create_task(budget.acquire("a", 1))
+    await asyncio.wait_for(budget.acquire("b", 4), 1)
+    assert not more.done()
+    budget.release("b", 4)
+    await asyncio.sleep(0.01)
+    assert not more.done()
+    budget.release("a", 6)
+    await asyncio.wait_for(more, 1)
