@@ -101,7 +101,11 @@ async def test_queue__full__better_bid_takes_the_place_of_the_cheapest_tail(
         assert await rich.code(third.message(small(50), 0, max_fee_wei=MAX_FEE_WEI)) == "queue_full"
         assert "Receipt" in await rich.ask(third.message(small(50), 0, max_fee_wei=2 * MAX_FEE_WEI))
         dropped = await client.next("Dropped")
-        assert (dropped["sender"], dropped["nonce"], dropped["code"]) == (hex_text(other.address), 1, "outbid")
+        assert (dropped["sender"], dropped["nonce"], dropped["code"]) == (
+            hex_text(other.address),
+            1,
+            "outbid",
+        )
         # Its own proofs never make way for a sender.
         assert await rich.code(other.message(small(51), 1, max_fee_wei=2 * MAX_FEE_WEI)) == "queue_full"
     assert await states(db, user) == {0: "queued", 1: "queued"}
