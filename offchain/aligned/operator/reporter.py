@@ -6,6 +6,7 @@ from typing import Final
 
 import httpx
 import structlog
+from pydantic_core import from_json
 
 from aligned.chain.contracts import BatchStatus, ServiceManager
 from aligned.core.errors import INTERNAL_ERROR, DependencyError, InvariantError
@@ -102,7 +103,7 @@ class Reporter:
 
 def _problem_code(answer: httpx.Response) -> str:
     try:
-        code = answer.json()["code"]
+        code = from_json(answer.content)["code"]  # bounds depth, unlike the standard library
     except (ValueError, KeyError, TypeError):
         code = None
     return code if isinstance(code, str) and len(code) <= 64 else f"http_{answer.status_code}"

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import struct
 
+from pydantic_core import from_json
+
 from aligned.core.types import ADDRESS_BYTES, ProvingSystem, VerificationData
 from aligned.verifiers.base import Verdict
 
@@ -52,11 +54,7 @@ def unpack_verdict(body: bytes) -> Verdict:
     Raises:
         ValueError: the worker wrote something else.
     """
-    try:
-        answer = json.loads(body)
-    except RecursionError as error:
-        raise ValueError("not a verdict, but something deeply nested") from error
-    match answer:
+    match from_json(body):  # bounds depth, unlike the standard library
         case [bool(valid), str(code), str(reason), int() | float() as seconds]:
             return Verdict(valid, code, reason, float(seconds))
     raise ValueError("not a verdict")

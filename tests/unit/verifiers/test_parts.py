@@ -50,7 +50,7 @@ def test_framing__worker_writes_anything__value_error_or_verdict(data: bytes) ->
 
 
 def test_framing__deeply_nested_answer__value_error() -> None:
-    with pytest.raises(ValueError, match="verdict"):
+    with pytest.raises(ValueError, match="recursion"):
         unpack_verdict(b"[" * 60_000)
 
 
