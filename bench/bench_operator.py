@@ -1,7 +1,7 @@
 """How much of the bare verifier's rate an operator reaches on a whole batch.
 
 bare: one process, one thread, nothing but the verifier, on the same proofs. operator: decode the batch file, rebuild
-its root, verify everything in the pool with one worker per core. ratio = operator's rate / (cores × bare rate),
+its root, verify everything in the pool as an operator runs it. ratio = operator's rate / (cores × bare rate),
 bar 90 %. Both are measured in turn, several times; the median of the ratios counts.
 
 Other load on the machine hits the operator on all cores and the bare process on one, so two more figures are printed:
@@ -103,7 +103,7 @@ async def measure(count: int, rounds: int, cores: int) -> dict[str, float]:
     proofs = batch_of(count)
     file, root = encode_batch(proofs), merkle_root([leaf_of(proof) for proof in proofs])
     alone, together, whole = [], [], []
-    async with VerifierPool(cores) as pool:
+    async with VerifierPool() as pool:
         await operator_rates(file, root, count, pool)  # the pool's workers load their keys as well
         for _ in range(rounds):
             alone.append(await asyncio.to_thread(bare_rates, count, 1))

@@ -105,7 +105,7 @@ class BatcherSettings(KeySettings):
     receipt_deadline_s: int = Field(
         default=3_600, gt=0, description="time within which receipts promise inclusion"
     )
-    verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one per core")
+    verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one more than cores")
     verifier_timeout_s: float = Field(
         default=10.0,
         gt=0,
@@ -178,7 +178,7 @@ class OperatorSettings(KeySettings):
         default=False, description="also download from private addresses (devnet)"
     )
     allow_redirects: bool = Field(default=False, description="follow redirects of batch files")
-    verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one per core")
+    verifier_workers: int = Field(default=0, ge=0, description="verifier processes; 0: one more than cores")
     verifier_timeout_s: float = Field(
         default=60.0,
         gt=0,
