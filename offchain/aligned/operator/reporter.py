@@ -96,17 +96,18 @@ class Reporter:
         if answer.is_success:
             return "accepted", None
         code = _problem_code(answer)
-        if answer.is_server_error or code in _PASSING:
-            return code, max(backoff_s, _retry_after_s(answer))
+        # Without a code it is not the aggregator that refuses, but something before it.
+        if code is None or answer.is_server_error or code in _PASSING:
+            return code or f"http_{answer.status_code}", max(backoff_s, _retry_after_s(answer))
         return code, None
 
 
-def _problem_code(answer: httpx.Response) -> str:
+def _problem_code(answer: httpx.Response) -> str | None:
     try:
         code = from_json(answer.content)["code"]  # bounds depth, unlike the standard library
     except (ValueError, KeyError, TypeError):
         code = None
-    return code if isinstance(code, str) and len(code) <= 64 else f"http_{answer.status_code}"
+    return code if isinstance(code, str) and 0 < len(code) <= 64 else None
 
 
 def _retry_after_s(answer: httpx.Response) -> float:
