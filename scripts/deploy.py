@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from ape import networks, project
-from ape.api import AccountAPI
+from ape import accounts, networks, project
 from ape.cli import ConnectedProviderCommand, account_option
 
 from aligned.devnet.layout import PROJECT
@@ -19,15 +18,16 @@ from aligned.devnet.setup import deploy_named
 
 
 @click.command(cls=ConnectedProviderCommand)
-@account_option()
+@account_option(prompt=False)
 @click.option("--params", default="devnet", show_default=True, help="Name of a file in deployments/params.")
-@click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the addresses."
-)
-def cli(account: AccountAPI, params: str, output: Path | None) -> None:
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the addresses go.")
+def cli(account: Any, params: str, output: Path | None) -> None:
     """Deploy the contracts of the fast mode and verify what is on chain."""
-    project.load_contracts()
     provider = networks.provider
+    if account is None and not provider.network.is_dev:
+        raise click.UsageError("--account is needed on a real network")
+    project.load_contracts()
+    account = account or accounts.test_accounts[0]
 
     def submit(transaction: dict[str, Any]) -> str:
         fields = {name: transaction[name] for name in ("data", "value") if name in transaction}
