@@ -16,11 +16,15 @@ _REFUSAL_TYPE = keccak256(
     b"BatchRefusal(bytes32 batchIdentifierHash,uint32 taskCreatedBlock,uint32 leafIndex,bytes32 leaf,bytes32 reason)"
 )
 _RECEIPT_TYPE = keccak256(b"SubmissionReceipt(bytes32 leaf,address sender,uint256 nonce,uint64 deadline)")
+_PROOF_TYPE = keccak256(
+    b"ProofSubmission(uint8 system,bytes32 proofHash,bytes32 keyHash,bytes32 publicInputHash,uint256 nonce,uint256 deadline)"
+)
 
 SUBMISSION_DOMAIN = b"Aligned"
 TASK_DOMAIN = b"AlignedLayerServiceManager"
 POSSESSION_DOMAIN = b"AlignedOperatorRegistry"
 RECEIPT_DOMAIN = b"AlignedBatcherReceipt"
+AGGREGATION_DOMAIN = b"AlignedAggregation"
 
 
 def submission_digest(
@@ -64,6 +68,22 @@ def receipt_digest(
     """What the batcher signs (ECDSA) when it accepts a proof: it will be on chain by `deadline_s` (Unix seconds)."""
     domain = _domain_separator(RECEIPT_DOMAIN, chain_id, payment_service)
     return _digest(domain, _RECEIPT_TYPE, leaf, _address(sender), _word(nonce), _word(deadline_s))
+
+
+def proof_submission_digest(
+    system: int,
+    proof_hash: bytes,
+    key_hash: bytes,
+    public_input_hash: bytes,
+    nonce: int,
+    deadline_s: int,
+    chain_id: int,
+    payment_service: bytes,
+) -> bytes:
+    """What a user signs to have a proof aggregated. `payment_service` is the AggregationModePaymentService."""
+    domain = _domain_separator(AGGREGATION_DOMAIN, chain_id, payment_service)
+    hashes = (proof_hash, key_hash, public_input_hash)
+    return _digest(domain, _PROOF_TYPE, _word(system), *hashes, _word(nonce), _word(deadline_s))
 
 
 def _domain_separator(name: bytes, chain_id: int, contract: bytes) -> bytes:
