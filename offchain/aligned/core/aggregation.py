@@ -128,7 +128,7 @@ class ChunkOutput:
     blobs: tuple[BlobPoint, ...]
 
     def encode(self) -> bytes:
-        """root ‖ uint256 count ‖ versioned hash ‖ y of each blob: 64 + 64 · blobs bytes."""
+        """Bytes: root ‖ uint256 count ‖ versioned hash ‖ y of each blob: 64 + 64 · blobs bytes."""
         points = b"".join(blob.versioned_hash + blob.y for blob in self.blobs)
         return self.root + self.leaf_count.to_bytes(32, "big") + points
 

@@ -17,7 +17,8 @@ _REFUSAL_TYPE = keccak256(
 )
 _RECEIPT_TYPE = keccak256(b"SubmissionReceipt(bytes32 leaf,address sender,uint256 nonce,uint64 deadline)")
 _PROOF_TYPE = keccak256(
-    b"ProofSubmission(uint8 system,bytes32 proofHash,bytes32 keyHash,bytes32 publicInputHash,uint256 nonce,uint256 deadline)"
+    b"ProofSubmission(uint8 system,bytes32 proofHash,bytes32 keyHash,bytes32 publicInputHash,"
+    b"uint256 nonce,uint256 deadline)"
 )
 
 SUBMISSION_DOMAIN = b"Aligned"
