@@ -18,6 +18,7 @@ ABI_FOLDER = ROOT / "offchain" / "aligned" / "chain" / "abi"
 # Name of the file → name of the contract.
 BINDINGS = {
     "AccessManager": "AlignedAccessManager",
+    "AggregationModePaymentService": "AggregationModePaymentService",
     "AlignedLayerServiceManager": "AlignedLayerServiceManager",
     "AlignedProxy": "AlignedProxy",
     "BatcherPaymentService": "BatcherPaymentService",

@@ -15,7 +15,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 LAYOUT_FOLDER = ROOT / "deployments" / "layouts"
 HARNESS = "forge/StorageLayouts.sol"
-CONTRACTS = ("AlignedLayerServiceManager", "BatcherPaymentService", "OperatorRegistry")
+CONTRACTS = (
+    "AggregationModePaymentService",
+    "AlignedLayerServiceManager",
+    "BatcherPaymentService",
+    "OperatorRegistry",
+)
 _IMPORT = re.compile(r'^\s*import\s[^;]*?"([^"]+)"\s*;|\bfrom\s+"([^"]+)"\s*;', re.MULTILINE)
 _NAMESPACE = re.compile(r"@custom:storage-location erc7201:(\S+)")
 

@@ -3,52 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from eth_abi import encode
 from web3 import Web3
 
-from aligned.chain.abi import load_abi
-from aligned.chain.client import BlockId, ChainClient, Contract
 from aligned.chain.contracts import BatchStatus, OperatorRegistry, PaymentService, ServiceManager
-from aligned.chain.types import LogEntry
 from aligned.core import bls
 from aligned.core.errors import ProtocolError
 from aligned.core.quorum import QuorumSignature
+from tests.unit.chain.contract_answers import Answers, client, log, web3_calldata
 
 ROOT, SENDER, ADDRESS = b"\x11" * 32, b"\x22" * 20, "0x" + "Ab" * 20
 G1_WORDS = (1, 2)
 G2_WORDS = ((3, 4), (5, 6))
 
 
-class _Answers:
-    """A client whose contracts answer what the test says."""
-
-    def __init__(self, types: list[str], *values: object) -> None:
-        self.data = encode(types, values)
-        self.asked: list[tuple[str, tuple[object, ...], BlockId]] = []
-
-    async def call(
-        self, contract: Contract, fn: str, args: tuple[object, ...] = (), block: BlockId = "latest"
-    ) -> Any:
-        function = contract.abi.functions[fn]
-        function.encode(*args)
-        self.asked.append((fn, args, block))
-        values = function.decode(self.data)
-        return values[0] if len(values) == 1 else values
-
-
-def _client(types: list[str], *values: object) -> ChainClient:
-    return cast("ChainClient", _Answers(types, *values))
-
-
-NO_CLIENT = _client([])
-
-
-def _web3(name: str, fn: str, *args: object) -> bytes:
-    contract = Web3().eth.contract(abi=load_abi(name))
-    return bytes.fromhex(contract.encode_abi(fn, args=list(args))[2:])
+NO_CLIENT = client([])
 
 
 QUORUM = QuorumSignature(
@@ -81,7 +53,9 @@ HEX_SENDER = Web3.to_checksum_address("0x" + SENDER.hex())
 def test_service_manager__calldata__as_web3_encodes_it(
     encoded: Callable[[ServiceManager], bytes], fn: str, args: tuple[object, ...]
 ) -> None:
-    assert encoded(ServiceManager(NO_CLIENT, ADDRESS)) == _web3("AlignedLayerServiceManager", fn, *args)
+    assert encoded(ServiceManager(NO_CLIENT, ADDRESS)) == web3_calldata(
+        "AlignedLayerServiceManager", fn, *args
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +82,7 @@ def test_service_manager__calldata__as_web3_encodes_it(
 def test_payment_service__calldata__as_web3_encodes_it(
     encoded: Callable[[PaymentService], bytes], fn: str, args: tuple[object, ...]
 ) -> None:
-    assert encoded(PaymentService(NO_CLIENT, ADDRESS)) == _web3("BatcherPaymentService", fn, *args)
+    assert encoded(PaymentService(NO_CLIENT, ADDRESS)) == web3_calldata("BatcherPaymentService", fn, *args)
 
 
 @pytest.mark.parametrize(
@@ -127,59 +101,53 @@ def test_payment_service__calldata__as_web3_encodes_it(
 def test_operator_registry__calldata__as_web3_encodes_it(
     encoded: Callable[[OperatorRegistry], bytes], fn: str, args: tuple[object, ...]
 ) -> None:
-    assert encoded(OperatorRegistry(NO_CLIENT, ADDRESS)) == _web3("OperatorRegistry", fn, *args)
+    assert encoded(OperatorRegistry(NO_CLIENT, ADDRESS)) == web3_calldata("OperatorRegistry", fn, *args)
 
 
 async def test_operators__view__points_in_contract_order_and_block_passed_on() -> None:
     view = (HEX_SENDER, b"\x33" * 32, 10**18, 4, G1_WORDS, ([3, 4], [5, 6]), "https://op")
     operator_type = "(address,bytes32,uint96,uint256,(uint256,uint256),(uint256[2],uint256[2]),string)[]"
-    client = _client([operator_type], [view])
-    (operator,) = await OperatorRegistry(client, ADDRESS).operators(123)
+    answers = client([operator_type], [view])
+    (operator,) = await OperatorRegistry(answers, ADDRESS).operators(123)
     assert (operator.address, operator.operator_id, operator.stake) == (SENDER, b"\x33" * 32, 10**18)
     assert (operator.stake_index, bls.g1_words(operator.g1), bls.g2_words(operator.g2)) == (
         4,
         G1_WORDS,
         G2_WORDS,
     )
-    assert cast("_Answers", client).asked == [("operators", (), 123)]
+    assert cast("Answers", answers).asked == [("operators", (), 123)]
 
 
 async def test_service_manager__views__typed() -> None:
     assert (
-        await ServiceManager(_client(["uint8"], 2), ADDRESS).batch_status(ROOT, SENDER)
-        is BatchStatus.VERIFIED
+        await ServiceManager(client(["uint8"], 2), ADDRESS).batch_status(ROOT, SENDER) is BatchStatus.VERIFIED
     )
-    state = await ServiceManager(_client(["uint32", "bool", "uint256"], 9, True, 5), ADDRESS).batches_state(
+    state = await ServiceManager(client(["uint32", "bool", "uint256"], 9, True, 5), ADDRESS).batches_state(
         ROOT
     )
     assert (state.task_block, state.responded, state.fee_limit_wei) == (9, True, 5)
     config_types = ["(uint96,uint72,uint16,uint16,uint24,uint16,bool)"]
-    config = await ServiceManager(_client(config_types, (1, 2, 3, 6_700, 5, 6, True)), ADDRESS).config()
+    config = await ServiceManager(client(config_types, (1, 2, 3, 6_700, 5, 6, True)), ADDRESS).config()
     assert (config.min_total_stake, config.threshold_bps, config.intake_paused) == (1, 6_700, True)
-    client = _client(["bool"], True)
-    manager = ServiceManager(client, ADDRESS)
+    manager = ServiceManager(client(["bool"], True), ADDRESS)
     assert await manager.verify_batch_inclusion((ROOT, ROOT, ROOT), SENDER, ROOT, b"", 0, SENDER)
 
 
 async def test_payment_service__views__typed() -> None:
-    payments = PaymentService(_client(["uint256"], 7), ADDRESS)
+    payments = PaymentService(client(["uint256"], 7), ADDRESS)
     assert [await payments.balance(SENDER), await payments.nonce(SENDER), await payments.fee_cap(SENDER)] == [
         7,
         7,
         7,
     ]
     assert await payments.unlock_time(SENDER) == 7
-    assert await PaymentService(_client(["address"], SENDER), ADDRESS).batcher() == SENDER
-
-
-def _log(topics: list[bytes], data: bytes) -> LogEntry:
-    return LogEntry(bytes(20), topics, data, 5, b"\x44" * 32, b"\x55" * 32, 6)
+    assert await PaymentService(client(["address"], SENDER), ADDRESS).batcher() == SENDER
 
 
 def test_parse_new_batch__log__all_fields() -> None:
     manager = ServiceManager(NO_CLIENT, ADDRESS)
     data = encode(["address", "uint32", "string", "uint256"], [SENDER, 9, "u1,u2", 10])
-    batch = manager.parse_new_batch(_log([manager.topic("NewBatchV3"), ROOT], data))
+    batch = manager.parse_new_batch(log([manager.topic("NewBatchV3"), ROOT], data))
     assert (batch.root, batch.sender, batch.task_block, batch.pointer) == (ROOT, SENDER, 9, "u1,u2")
     assert (batch.fee_limit_wei, batch.block_number, batch.log_index) == (10, 5, 6)
     assert (batch.block_hash, batch.tx_hash) == (b"\x44" * 32, b"\x55" * 32)
@@ -188,10 +156,10 @@ def test_parse_new_batch__log__all_fields() -> None:
 def test_parse_batch_verified__other_event__is_refused() -> None:
     manager = ServiceManager(NO_CLIENT, ADDRESS)
     data = encode(["address"], [SENDER])
-    verified = manager.parse_batch_verified(_log([manager.topic("BatchVerified"), ROOT], data))
+    verified = manager.parse_batch_verified(log([manager.topic("BatchVerified"), ROOT], data))
     assert (verified.root, verified.sender) == (ROOT, SENDER)
     with pytest.raises(ProtocolError, match="malformed_abi"):
-        manager.parse_batch_verified(_log([manager.topic("NewBatchV3"), ROOT], data))
+        manager.parse_batch_verified(log([manager.topic("NewBatchV3"), ROOT], data))
 
 
 @pytest.mark.parametrize("address", ["", "0x", "0x" + "1" * 39, "1" * 42, b"\x01" * 19])

@@ -52,9 +52,14 @@ class Function:
     outputs: tuple[str, ...]
 
     @property
+    def signature(self) -> str:
+        """Name and types of the arguments: tells overloads apart."""
+        return f"{self.name}({','.join(self.inputs)})"
+
+    @property
     def selector(self) -> bytes:
         """First four bytes of the signature's hash."""
-        return keccak(text=f"{self.name}({','.join(self.inputs)})")[:_SELECTOR_BYTES]
+        return keccak(text=self.signature)[:_SELECTOR_BYTES]
 
     def encode(self, *args: object) -> bytes:
         """Calldata."""
@@ -115,7 +120,7 @@ def _decode(types: tuple[str, ...], data: bytes, what: str) -> tuple[Any, ...]:
 
 
 class ContractAbi:
-    """Functions, events and errors of one ABI, by name (overloads: the first)."""
+    """Functions, events and errors of one ABI, by name; functions by signature too, as overloads share the name."""
 
     def __init__(self, entries: list[dict[str, Any]]) -> None:
         self.functions: dict[str, Function] = {}
@@ -130,7 +135,9 @@ class ContractAbi:
         types = tuple(abi_type(item) for item in inputs)
         if kind == "function":
             outputs = tuple(abi_type(item) for item in entry["outputs"])
-            self.functions.setdefault(name, Function(name, types, outputs))
+            function = Function(name, types, outputs)
+            self.functions.setdefault(name, function)
+            self.functions[function.signature] = function
         elif kind == "event":
             fields = tuple((str(item["name"]), abi_type(item), bool(item["indexed"])) for item in inputs)
             self.events.setdefault(name, Event(name, fields))

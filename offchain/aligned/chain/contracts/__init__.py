@@ -1,5 +1,11 @@
 """Typed views, calldata and events of our contracts (contracts/interfaces is their documentation)."""
 
+from aligned.chain.contracts.aggregation_payments import (
+    AggregationPayments,
+    PaymentTerms,
+    QuotaGrant,
+    UserPayment,
+)
 from aligned.chain.contracts.operator_registry import OperatorRegistry, Snapshot
 from aligned.chain.contracts.payment_service import PaymentService
 from aligned.chain.contracts.service_manager import (
@@ -12,13 +18,17 @@ from aligned.chain.contracts.service_manager import (
 )
 
 __all__ = [
+    "AggregationPayments",
     "BatchState",
     "BatchStatus",
     "BatchVerified",
     "NewBatch",
     "OperatorRegistry",
     "PaymentService",
+    "PaymentTerms",
+    "QuotaGrant",
     "ServiceConfig",
     "ServiceManager",
     "Snapshot",
+    "UserPayment",
 ]
