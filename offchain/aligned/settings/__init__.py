@@ -3,6 +3,7 @@
 Secrets are never in the file: a field `*_file` names where they are, or the environment carries them.
 """
 
+from aligned.settings.aggregation import GatewaySettings, PollerSettings, ProofAggregatorSettings
 from aligned.settings.loading import ENV_PREFIX, INVALID_SETTINGS, Settings, check, load
 from aligned.settings.sections import (
     MIB,
@@ -24,8 +25,11 @@ __all__ = [
     "BatcherSettings",
     "ChainSettings",
     "DatabaseSettings",
+    "GatewaySettings",
     "KeySettings",
     "OperatorSettings",
+    "PollerSettings",
+    "ProofAggregatorSettings",
     "SdkSettings",
     "Settings",
     "StoreSettings",

@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from aligned.core.errors import ProtocolError
+from aligned.settings.aggregation import GatewaySettings, PollerSettings, ProofAggregatorSettings
 from aligned.settings.sections import (
     AggregatorSettings,
     BatcherSettings,
@@ -42,6 +43,11 @@ class Settings(BaseSettings):
     batcher: BatcherSettings = Field(default_factory=BatcherSettings, description="batcher")
     operator: OperatorSettings = Field(default_factory=OperatorSettings, description="operator")
     aggregator: AggregatorSettings = Field(default_factory=AggregatorSettings, description="BLS aggregator")
+    poller: PollerSettings = Field(default_factory=PollerSettings, description="payments poller")
+    gateway: GatewaySettings = Field(default_factory=GatewaySettings, description="gateway")
+    proof_aggregator: ProofAggregatorSettings = Field(
+        default_factory=ProofAggregatorSettings, description="proof aggregator"
+    )
     sdk: SdkSettings = Field(default_factory=SdkSettings, description="client and command line")
 
 
