@@ -1,20 +1,24 @@
 -- Aggregation mode: one schema that the payments poller, the gateway and the proof aggregator share.
 -- Times that come from the chain or are compared with it are Unix seconds; our own are timestamptz.
 
--- A payment or a grant, as its event says. One whose block left the chain is orphaned, not deleted: when the same event is
--- mined again it comes back with what was used of it.
+-- A payment or a grant, as its event says. One whose block left the chain is orphaned (its quota says so), not deleted: when
+-- the same event is mined again it comes back with what was used of it. A log index counts within a block and changes when a
+-- transaction is mined in another one; so an event is known by its number among the transaction's events of this contract.
 CREATE TABLE payments (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tx_hash      bytea NOT NULL CHECK (octet_length(tx_hash) = 32),
-    log_index    integer NOT NULL CHECK (log_index >= 0),
+    event_index  integer NOT NULL CHECK (event_index >= 0),
+    log_index    integer NOT NULL CHECK (log_index >= event_index),
     kind         text NOT NULL CHECK (kind IN ('payment', 'grant')),
     address      bytea NOT NULL CHECK (octet_length(address) = 20),
     payer        bytea CHECK (octet_length(payer) = 20),
     amount_wei   numeric(78, 0) NOT NULL CHECK (amount_wei >= 0),
     block_number bigint NOT NULL CHECK (block_number >= 0),
     block_hash   bytea NOT NULL CHECK (octet_length(block_hash) = 32),
-    orphaned     boolean NOT NULL DEFAULT FALSE,
     seen_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (tx_hash, log_index),
+    -- The address is part of the key: a transaction that is executed again may serve another account, and what the first one
+    -- used must not be charged to the second.
+    UNIQUE (tx_hash, event_index, address),
     CHECK ((kind = 'payment') = (payer IS NOT NULL)),
     CHECK (kind = 'payment' OR amount_wei = 0)
 );
@@ -23,20 +27,17 @@ CREATE INDEX payments_by_block ON payments (block_number);
 -- What a payment bought: proofs within a time. A proof is charged to the row that ends first.
 CREATE TABLE quotas (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    tx_hash       bytea NOT NULL,
-    log_index     integer NOT NULL,
+    payment_id    bigint NOT NULL UNIQUE REFERENCES payments,
     address       bytea NOT NULL CHECK (octet_length(address) = 20),
     proofs        bigint NOT NULL CHECK (proofs > 0),
     used          bigint NOT NULL DEFAULT 0 CHECK (used >= 0),
-    valid_from_s  bigint NOT NULL,
+    valid_from_s  bigint NOT NULL CHECK (valid_from_s >= 0),
     valid_until_s bigint NOT NULL,
     orphaned      boolean NOT NULL DEFAULT FALSE,
-    UNIQUE (tx_hash, log_index),
-    FOREIGN KEY (tx_hash, log_index) REFERENCES payments,
     CHECK (used <= proofs),
     CHECK (valid_from_s <= valid_until_s)
 );
-CREATE INDEX quotas_usable ON quotas (address, valid_until_s) WHERE NOT orphaned AND used < proofs;
+-- No index speaks of "used": it changes with every proof, and such an update then writes no index.
 CREATE INDEX quotas_by_address ON quotas (address, valid_until_s);
 
 -- The lock under which a nonce and a quota are taken together.
@@ -45,21 +46,26 @@ CREATE TABLE accounts (
     next_nonce bigint NOT NULL DEFAULT 0 CHECK (next_nonce >= 0)
 );
 
--- Fast-mode batches whose proofs are aggregated too (the intake from chain events).
+-- Fast-mode batches whose proofs are aggregated too (the intake from chain events). A stranger may announce the same root
+-- with another pointer: the sender is part of the key.
 CREATE TABLE intake_batches (
     batch_root   bytea NOT NULL CHECK (octet_length(batch_root) = 32),
-    block_number bigint NOT NULL,
+    sender       bytea NOT NULL CHECK (octet_length(sender) = 20),
+    block_number bigint NOT NULL CHECK (block_number >= 0),
     block_hash   bytea NOT NULL CHECK (octet_length(block_hash) = 32),
     pointer      text NOT NULL,
-    state        text NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'taken', 'failed', 'vanished')),
-    proofs       integer,
+    state        text NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'taken', 'failed')),
+    proofs       integer CHECK (proofs >= 0), -- how many were taken over
     last_error   text,
-    attempts     integer NOT NULL DEFAULT 0,
-    next_try_at  timestamptz NOT NULL DEFAULT now(),
+    attempts     integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    next_try_at  timestamptz NOT NULL DEFAULT now(), -- also the lease of a worker
     seen_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (batch_root, block_number)
+    PRIMARY KEY (batch_root, sender, block_number),
+    CHECK ((state = 'taken') = (proofs IS NOT NULL)),
+    CHECK (state <> 'failed' OR last_error IS NOT NULL)
 );
 CREATE INDEX intake_batches_open ON intake_batches (next_try_at) WHERE state = 'new';
+CREATE INDEX intake_batches_by_block ON intake_batches (block_number);
 
 -- One root on its way to the chain. proving → proved → submitted → mined → final, or failed.
 -- In "proving" the chunks are known and the final proof is being made.
@@ -80,7 +86,7 @@ CREATE TABLE aggregations (
     block_number  bigint,
     block_hash    bytea CHECK (octet_length(block_hash) = 32),
     last_error    text,
-    attempts      integer NOT NULL DEFAULT 0,
+    attempts      integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     next_try_at   timestamptz NOT NULL DEFAULT now(),
     leased_until  timestamptz NOT NULL DEFAULT 'epoch',
     lease_token   bigint NOT NULL DEFAULT 0,
@@ -106,17 +112,21 @@ CREATE TABLE chunks (
     leaf_count     integer NOT NULL CHECK (leaf_count > 0),
     result         text, -- where the prover left its result
     last_error     text,
-    attempts       integer NOT NULL DEFAULT 0,
+    attempts       integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     next_try_at    timestamptz NOT NULL DEFAULT now(),
     leased_until   timestamptz NOT NULL DEFAULT 'epoch',
     lease_token    bigint NOT NULL DEFAULT 0,
     created_at     timestamptz NOT NULL DEFAULT now(),
     updated_at     timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (aggregation_id, position),
+    -- The very same commitments as an aggregation that is there already, which chain and index above have once: the chunk
+    -- points to it, and its proofs have the paths of the first ones.
+    repeated       boolean NOT NULL DEFAULT FALSE,
     CHECK ((aggregation_id IS NULL) = (position IS NULL)),
+    CHECK (NOT repeated OR state = 'joined'),
     CHECK ((state = 'joined') = (aggregation_id IS NOT NULL)),
     CHECK (state NOT IN ('proved', 'joined') OR result IS NOT NULL)
 );
+CREATE UNIQUE INDEX chunks_of_aggregation ON chunks (aggregation_id, position) WHERE NOT repeated;
 CREATE INDEX chunks_open ON chunks (next_try_at) WHERE state = 'proving';
 CREATE INDEX chunks_ready ON chunks (system, id) WHERE state = 'proved';
 
@@ -159,25 +169,29 @@ CREATE TABLE proofs (
     reject_code       text,
     reject_reason     text,
     chunk_id          bigint REFERENCES chunks,
-    chunk_position    integer,
+    chunk_position    integer CHECK (chunk_position >= 0),
     aggregation_id    bigint REFERENCES aggregations,
-    leaf_index        integer CHECK (leaf_index >= 0),
+    leaf_index        integer CHECK (leaf_index BETWEEN 0 AND 23807),
     path              bytea CHECK (octet_length(path) % 32 = 0),
     leased_until      timestamptz NOT NULL DEFAULT 'epoch',
-    attempts          integer NOT NULL DEFAULT 0,
+    attempts          integer NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     received_at       timestamptz NOT NULL DEFAULT now(),
     updated_at        timestamptz NOT NULL DEFAULT now(),
     UNIQUE (address, nonce),
     UNIQUE (batch_root, batch_index),
     UNIQUE (chunk_id, chunk_position),
-    UNIQUE (aggregation_id, leaf_index),
     CHECK (source <> 'gateway' OR (address IS NOT NULL AND nonce IS NOT NULL AND quota_id IS NOT NULL
-                                   AND signature IS NOT NULL AND deadline_s IS NOT NULL AND batch_root IS NULL)),
-    CHECK (source <> 'batch' OR (batch_root IS NOT NULL AND batch_index IS NOT NULL AND address IS NULL)),
+                                   AND signature IS NOT NULL AND deadline_s IS NOT NULL
+                                   AND batch_root IS NULL AND batch_index IS NULL)),
+    CHECK (source <> 'batch' OR (batch_root IS NOT NULL AND batch_index IS NOT NULL AND address IS NULL
+                                 AND nonce IS NULL AND quota_id IS NULL AND signature IS NULL)),
     CHECK ((state = 'rejected') = (reject_code IS NOT NULL)),
     CHECK (state NOT IN ('submitted', 'mined', 'final')
            OR (aggregation_id IS NOT NULL AND leaf_index IS NOT NULL AND path IS NOT NULL)),
-    CHECK ((chunk_id IS NULL) = (chunk_position IS NULL))
+    CHECK ((chunk_id IS NULL) = (chunk_position IS NULL)),
+    -- What waits is in no chunk, so that it is never taken twice; what is being proved is in one.
+    CHECK (state NOT IN ('verifying', 'pending', 'unpaid') OR chunk_id IS NULL),
+    CHECK (state <> 'proving' OR chunk_id IS NOT NULL)
 );
 -- The same proof of the same sender is one row, unless it was rejected.
 CREATE UNIQUE INDEX proofs_same ON proofs (address, system, proof_hash, key_hash, public_input_hash)
@@ -186,6 +200,8 @@ CREATE INDEX proofs_queue ON proofs (system, number) WHERE state = 'pending';
 CREATE INDEX proofs_verifying ON proofs (leased_until) WHERE state = 'verifying';
 CREATE INDEX proofs_by_address ON proofs (address, number DESC);
 CREATE INDEX proofs_by_quota ON proofs (quota_id) WHERE state IN ('verifying', 'pending', 'unpaid');
+-- Not unique: see chunks.repeated.
+CREATE INDEX proofs_by_aggregation ON proofs (aggregation_id, leaf_index);
 CREATE INDEX proofs_by_leaf ON proofs (leaf);
 
 -- What happened to a proof, and when.
@@ -207,6 +223,18 @@ CREATE TABLE aggregation_history (
     PRIMARY KEY (aggregation_id, number)
 );
 
+-- A proof whose payment left the chain never waits for a prover, whoever puts it there. The lock makes us wait for a payments
+-- poller that is just orphaning the payment, and it for us.
+CREATE FUNCTION hold_unpaid_proof() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT orphaned FROM quotas WHERE id = NEW.quota_id FOR SHARE) THEN
+        NEW.state := 'unpaid';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER proofs_paid BEFORE INSERT OR UPDATE OF state ON proofs FOR EACH ROW
+    WHEN (NEW.state = 'pending' AND NEW.quota_id IS NOT NULL) EXECUTE FUNCTION hold_unpaid_proof();
+
 -- Every change of a state leaves its line and wakes whoever waits, whoever made it.
 CREATE FUNCTION note_proof_state() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -216,7 +244,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER proofs_state AFTER INSERT OR UPDATE ON proofs FOR EACH ROW EXECUTE FUNCTION note_proof_state();
+CREATE TRIGGER proofs_state AFTER INSERT OR UPDATE OF state ON proofs FOR EACH ROW EXECUTE FUNCTION note_proof_state();
 
 CREATE FUNCTION note_aggregation_state() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -227,5 +255,5 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER aggregations_state AFTER INSERT OR UPDATE ON aggregations
+CREATE TRIGGER aggregations_state AFTER INSERT OR UPDATE OF state ON aggregations
     FOR EACH ROW EXECUTE FUNCTION note_aggregation_state();
