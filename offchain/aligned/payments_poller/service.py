@@ -1,0 +1,72 @@
+"""Puts the payments poller together and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+
+import structlog
+
+from aligned.chain.client import ChainClient
+from aligned.chain.contracts import AggregationPayments
+from aligned.chain.deployment import Deployment
+from aligned.loops import repeat, run_all
+from aligned.payments_poller.follower import Follower
+from aligned.payments_poller.metrics import PollerMetrics
+from aligned.serving import create_app, serve
+from aligned.settings import Settings
+from aligned.storage.connect import open_database
+
+_GAUGES_S = 5.0
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Follows the payments until `stop`.
+
+    Raises:
+        AlignedError: a setting or dependency is wrong at start, or an event cannot be right.
+    """
+    deployment = Deployment.load(settings.chain.deployment_file)
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings.database, "aggregation"))
+        client = await stack.enter_async_context(
+            ChainClient(
+                settings.chain.rpc_urls,
+                settings.chain.chain_id,
+                timeout_s=settings.chain.request_timeout_s,
+                log_range_blocks=settings.chain.log_range_blocks,
+            )
+        )
+        metrics = PollerMetrics()
+        follower = Follower(
+            db,
+            client,
+            AggregationPayments(client, deployment.aggregation_payment_service),
+            settings.poller.start_block or deployment.deployed_block,
+            settings.chain.event_confirmations,
+            metrics,
+        )
+        await _follow(settings, follower, metrics, stop)
+
+
+async def _follow(
+    settings: Settings, follower: Follower, metrics: PollerMetrics, stop: asyncio.Event
+) -> None:
+    async def ready() -> dict[str, object]:
+        follower.check_alive(settings.chain.max_lag_s)
+        return asdict(await follower.progress())
+
+    async def show() -> bool:
+        await follower.progress()
+        return False
+
+    app = create_app("Aligned payments poller", ready, metrics.render)
+    log.info("payments_poller_started")
+    await run_all(
+        stop,
+        follower.run(stop, settings.chain.poll_s),
+        repeat("gauges", show, stop, _GAUGES_S),
+        serve(app, settings.poller.host, settings.poller.port, stop),
+    )
