@@ -22,7 +22,7 @@ from aligned.core.eip712 import possession_digest, task_digest
 from aligned.core.quorum import Operator, build_quorum
 from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy import deploy
-from aligned.devnet.params import DeploymentParams
+from aligned.devnet.params import DeploymentParams, FixedAddresses
 from aligned.devnet.senders import Web3Sender
 from fresh_build import ensure_fresh
 
@@ -119,7 +119,7 @@ def gas_chain() -> Iterator[GasChain]:
     """A deployed system with ten registered operators of equal stake."""
     with anvil() as web3:
         params = DeploymentParams.load(ROOT / "deployments" / "params" / "devnet.yaml")
-        params = params.model_copy(update={"fixed_service_manager": None, "fixed_payment_service": None})
+        params = params.model_copy(update={"fixed": FixedAddresses()})
         artifacts = Artifacts.load(ensure_fresh())
         sender = Web3Sender(web3, web3.eth.accounts[0])
         chain = GasChain(web3, deploy(sender, params, artifacts), [], [])

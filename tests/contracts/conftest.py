@@ -14,7 +14,7 @@ from reverting import revert_of
 
 from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy import deploy
-from aligned.devnet.params import DeploymentParams
+from aligned.devnet.params import DeploymentParams, FixedAddresses
 from aligned.devnet.senders import Web3Sender
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,9 +78,7 @@ def artifacts(project):
 def params(batcher):
     loaded = DeploymentParams.load(ROOT / "deployments" / "params" / "devnet.yaml")
     payment = loaded.payment.model_copy(update={"batcher": batcher.address})
-    return loaded.model_copy(
-        update={"payment": payment, "fixed_service_manager": None, "fixed_payment_service": None}
-    )
+    return loaded.model_copy(update={"payment": payment, "fixed": FixedAddresses()})
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +115,11 @@ def service_manager(project, deployment):
 @pytest.fixture(scope="module")
 def payment_service(project, deployment):
     return project.BatcherPaymentService.at(deployment.payment_service)
+
+
+@pytest.fixture(scope="module")
+def subscriptions(project, deployment):
+    return project.AggregationModePaymentService.at(deployment.aggregation_payment_service)
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import pytest
 from aligned.core.errors import InvariantError, ProtocolError
 from aligned.devnet.deploy import deploy
 from aligned.devnet.deploy_checks import check_deployment
+from aligned.devnet.layout import PARAMS
 from aligned.devnet.params import DeploymentParams
 from aligned.devnet.senders import anvil_place
 
-SERVICE_MANAGER = "0x1613beB3B2C4f22Ee086B2b38C1476A3cE7f78E8"
-PAYMENT_SERVICE = "0x7969c5eD335650692Bc04293B07F5BF2e7A673C0"
+FIXED = DeploymentParams.load(PARAMS / "devnet.yaml").fixed
 
 
 def test_deploy__devnet_parameters__state_is_what_they_say(sender, params, deployment):
@@ -20,11 +20,9 @@ def test_deploy__devnet_parameters__state_is_what_they_say(sender, params, deplo
 
 
 def test_deploy__fixed_addresses__proxies_stand_there_initialised(sender, params, artifacts, web3):
-    fixed = params.model_copy(
-        update={"fixed_service_manager": SERVICE_MANAGER, "fixed_payment_service": PAYMENT_SERVICE}
-    )
-    placed = deploy(sender, fixed, artifacts, anvil_place(web3))
-    assert (placed.service_manager, placed.payment_service) == (SERVICE_MANAGER, PAYMENT_SERVICE)
+    placed = deploy(sender, params.model_copy(update={"fixed": FIXED}), artifacts, anvil_place(web3))
+    assert FIXED.named()
+    assert placed.model_dump(include=set(FIXED.model_dump())) == FIXED.model_dump()
 
 
 def test_deploy__other_chain__refused_before_first_transaction(sender, params, artifacts, owner):
@@ -36,9 +34,8 @@ def test_deploy__other_chain__refused_before_first_transaction(sender, params, a
 
 
 def test_deploy__fixed_address_without_such_a_node__refused(sender, params, artifacts):
-    fixed = params.model_copy(update={"fixed_service_manager": SERVICE_MANAGER})
     with pytest.raises(ProtocolError, match="place code"):
-        deploy(sender, fixed, artifacts)
+        deploy(sender, params.model_copy(update={"fixed": FIXED}), artifacts)
 
 
 def test_deploy__admin_named__deployer_keeps_no_role(sender, params, artifacts, project, owner, non_owner):
@@ -82,7 +79,7 @@ def test_params__production_with_bonded_stake_and_no_slasher__refused(params, no
     """Stake that nobody can slash secures nothing."""
     named = dict.fromkeys(("admin", "guardian", "ejector", "slasher"), non_owner.address)
     raw = params.model_dump() | {"chain_id": 1, "roles": named}
-    raw["payment"]["batcher"] = non_owner.address
+    raw["payment"]["batcher"] = raw["aggregation"]["recipient"] = non_owner.address
     DeploymentParams.model_validate(raw)
     del named["slasher"]
     with pytest.raises(ValueError, match="must be named: roles.slasher"):

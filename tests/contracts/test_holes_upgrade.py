@@ -7,7 +7,7 @@ from reverting import revert_of
 
 from aligned.devnet.deploy_roles import IMPLEMENTATION_SLOT
 
-CONTRACTS = ("service_manager", "payment_service", "registry")
+CONTRACTS = ("service_manager", "payment_service", "registry", "subscriptions")
 
 
 @pytest.fixture(params=CONTRACTS)
@@ -16,11 +16,14 @@ def proxy(request):
 
 
 @pytest.fixture
-def initializer(proxy, registry, service_manager, payment_service, non_owner, params, stake_source):
+def initializer(
+    proxy, registry, service_manager, payment_service, subscriptions, non_owner, params, stake_source
+):
     arguments = {
         service_manager.address: (non_owner, params.service.abi()),
         payment_service.address: (non_owner, non_owner),
         registry.address: (non_owner, params.registry.abi(), stake_source),
+        subscriptions.address: (non_owner, non_owner, *params.aggregation.abi()),
     }
     return arguments[proxy.address]
 
@@ -94,6 +97,10 @@ RESTRICTED = [
     ("service_manager", "setAuthority", ("0x" + "11" * 20,)),
     ("payment_service", "setIntakePaused", (True,)),
     ("payment_service", "proposeBatcher", ("0x" + "11" * 20,)),
+    ("subscriptions", "setTerms", (1, 1, 1, 2)),
+    ("subscriptions", "setFundsRecipient", ("0x" + "11" * 20,)),
+    ("subscriptions", "setIntakePaused", (True,)),
+    ("subscriptions", "grant", (["0x" + "11" * 20], 1, 2**40)),
     ("registry", "setConfig", ((1, 1, 11_000, 1, 1),)),
     ("registry", "setStakeSource", ("0x" + "11" * 20,)),
     ("registry", "eject", ("0x" + "11" * 20,)),

@@ -35,6 +35,7 @@ class Deployment(BaseModel):
     operator_registry: Address = Field(description="OperatorRegistry proxy")
     stake_source: Address = Field(description="IStakeSource in force at deployment")
     access_manager: Address = Field(description="AccessManager that holds the roles")
+    aggregation_payment_service: Address = Field(description="AggregationModePaymentService proxy")
     deployed_block: int = Field(ge=0, description="block before which none of the contracts has events")
 
     @classmethod

@@ -6,56 +6,15 @@ on chain is compared with the parameters (aligned.devnet.deploy_checks).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from aligned.chain.abi import contract_abi
 from aligned.chain.deployment import Deployment
-from aligned.core.errors import ProtocolError
 from aligned.devnet.artifacts import Artifacts
+from aligned.devnet.deploy_aggregation import deploy_subscriptions
 from aligned.devnet.deploy_checks import check_before, check_deployment
-from aligned.devnet.deploy_roles import (
-    ADMIN_ROLE,
-    IMPLEMENTATION_SLOT,
-    ROLE_FUNCTIONS,
-    contract_addresses,
-    role_holders,
-)
-from aligned.devnet.params import INVALID_PARAMS, DeploymentParams
+from aligned.devnet.deploy_plan import Place, Plan
+from aligned.devnet.deploy_roles import ADMIN_ROLE, ROLE_FUNCTIONS, contract_addresses, role_holders
+from aligned.devnet.params import DeploymentParams
 from aligned.devnet.senders import Sender
-
-# (address, runtime code, storage slot, word): puts a proxy at an address of our choice; a devnet's node only.
-Place = Callable[[str, bytes, int, bytes], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What all steps share."""
-
-    send: Sender
-    params: DeploymentParams
-    artifacts: Artifacts
-    place: Place | None
-
-    def create(self, name: str, *args: object) -> str:
-        """Deploys contract `name`."""
-        return self.send.deploy(self.artifacts.creation(name, *args))
-
-    def transact(self, name: str, to: str, function: str, *args: object) -> None:
-        """Calls a function of contract `name`."""
-        self.send.transact(to, contract_abi(name).functions[function].encode(*args))
-
-    def proxy(self, name: str, implementation: str, fixed: str | None, *init_args: object) -> str:
-        """An initialised proxy in front of `implementation`; at `fixed` if given."""
-        initializer = contract_abi(name).functions["initialize"].encode(*init_args)
-        if fixed is None:
-            return self.create("AlignedProxy", implementation, initializer)
-        if self.place is None:
-            raise ProtocolError(INVALID_PARAMS, "a fixed address needs a node that can place code")
-        word = bytes.fromhex(implementation[2:]).rjust(32, b"\0")
-        self.place(fixed, self.artifacts.runtime("AlignedProxy"), IMPLEMENTATION_SLOT, word)
-        self.send.transact(fixed, initializer)
-        return fixed
 
 
 def deploy(
@@ -87,6 +46,7 @@ def deploy(
         payment_service=payment_service,
         operator_registry=registry,
         stake_source=stake_source,
+        aggregation_payment_service=deploy_subscriptions(plan, manager),
         access_manager=manager,
         deployed_block=first_block,
     )
@@ -109,7 +69,7 @@ def _deploy_registry(plan: Plan, manager: str) -> tuple[str, str]:
 
 def _deploy_service_manager(plan: Plan, manager: str, registry: str) -> str:
     implementation = plan.create("AlignedLayerServiceManager", registry)
-    fixed = plan.params.fixed_service_manager
+    fixed = plan.params.fixed.service_manager
     return plan.proxy("AlignedLayerServiceManager", implementation, fixed, manager, plan.params.service.abi())
 
 
@@ -118,7 +78,7 @@ def _deploy_payment_service(plan: Plan, manager: str, service_manager: str) -> s
     implementation = plan.create("BatcherPaymentService", service_manager, payment.default_fee_cap_wei)
     batcher = payment.batcher or plan.send.address
     return plan.proxy(
-        "BatcherPaymentService", implementation, plan.params.fixed_payment_service, manager, batcher
+        "BatcherPaymentService", implementation, plan.params.fixed.payment_service, manager, batcher
     )
 
 

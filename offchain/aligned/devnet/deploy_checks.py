@@ -29,7 +29,7 @@ def check_before(send: Sender, params: DeploymentParams, can_place: bool) -> Non
     problems = []
     if send.chain_id() != params.chain_id:
         problems.append(f"parameters are for chain {params.chain_id}, connected to {send.chain_id()}")
-    if (params.fixed_service_manager or params.fixed_payment_service) and not can_place:
+    if params.fixed.named() and not can_place:
         problems.append("fixed addresses need a node that can place code")
     if params.stake.source is not None and not send.code(params.stake.source):
         problems.append(f"stake source {params.stake.source} has no code")
@@ -87,6 +87,7 @@ def _expected_views(send: Sender, params: DeploymentParams, deployment: Deployme
         ("BatcherPaymentService", payment, "batcherWallet", (), batcher.lower()),
         ("BatcherPaymentService", payment, "DEFAULT_FEE_CAP", (), params.payment.default_fee_cap_wei),
     ]
+    views += _subscription_views(send, params, deployment.aggregation_payment_service)
     for name, address in contract_addresses(params, deployment).items():
         views.append((name, address, "authority", (), manager.lower()))
     for role, holder in role_holders(params, send.address).items():
@@ -94,6 +95,19 @@ def _expected_views(send: Sender, params: DeploymentParams, deployment: Deployme
     if params.chain_id != DEVNET_CHAIN_ID and params.roles.admin != send.address:
         views.append(("AccessManager", manager, "hasRole", (ADMIN_ROLE, send.address), (False, 0)))
     return views
+
+
+def _subscription_views(send: Sender, params: DeploymentParams, address: str) -> list[Expectation]:
+    terms, name = params.aggregation, "AggregationModePaymentService"
+    recipient = terms.recipient or send.address
+    return [
+        (name, address, "amountToPayInWei", (), terms.price_wei),
+        (name, address, "proofsPerPeriod", (), terms.proofs_per_period),
+        (name, address, "paymentExpirationTimeSeconds", (), terms.period_s),
+        (name, address, "maxSubscriptionTimeAhead", (), terms.max_ahead_s),
+        (name, address, "paymentFundsRecipient", (), recipient.lower()),
+        (name, address, "intakePaused", (), False),
+    ]
 
 
 def _view(send: Sender, name: str, address: str, function: str, *args: object) -> Any:

@@ -15,6 +15,7 @@ ROLE_FUNCTIONS: dict[int, dict[str, tuple[str, ...]]] = {
     GUARDIAN_ROLE: {
         "AlignedLayerServiceManager": ("setIntakePaused", "disableVerifier", "revokeBatch"),
         "BatcherPaymentService": ("setIntakePaused",),
+        "AggregationModePaymentService": ("setIntakePaused",),
     },
     EJECTOR_ROLE: {"OperatorRegistry": ("eject",)},
     SLASHER_ROLE: {"LocalStakeSource": ("slash",)},
@@ -41,6 +42,7 @@ def contract_addresses(params: DeploymentParams, deployment: Deployment) -> dict
         "AlignedLayerServiceManager": deployment.service_manager,
         "BatcherPaymentService": deployment.payment_service,
         "OperatorRegistry": deployment.operator_registry,
+        "AggregationModePaymentService": deployment.aggregation_payment_service,
     }
     if params.stake.source is None:
         addresses["LocalStakeSource"] = deployment.stake_source

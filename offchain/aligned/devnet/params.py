@@ -15,6 +15,7 @@ INVALID_PARAMS = "invalid_deployment_params"
 DEVNET_CHAIN_ID = 31337
 UINT96_MAX = 2**96 - 1
 MAX_OPERATORS = 1024
+MAX_TIME_AHEAD_S = 3650 * 86_400
 
 
 class _Section(BaseModel):
@@ -71,6 +72,26 @@ class PaymentParams(_Section):
     batcher: Address | None = Field(default=None, description="first batcher; devnet only: the deployer")
 
 
+class AggregationParams(_Section):
+    """Aggregation mode: the terms of its subscriptions."""
+
+    price_wei: int = Field(ge=1, le=UINT96_MAX)
+    proofs_per_period: int = Field(ge=1, lt=2**32)
+    period_s: int = Field(ge=1)
+    max_ahead_s: int = Field(le=MAX_TIME_AHEAD_S)
+    recipient: Address | None = Field(default=None, description="gets the money; devnet only: the deployer")
+
+    def abi(self) -> tuple[int, ...]:
+        """In the order of `setTerms`."""
+        return (self.price_wei, self.proofs_per_period, self.period_s, self.max_ahead_s)
+
+    @model_validator(mode="after")
+    def _renewal_before_the_end_has_room(self) -> Self:
+        if self.max_ahead_s < 2 * self.period_s:
+            raise ValueError("max_ahead_s must be at least two periods")
+        return self
+
+
 class StakeParams(_Section):
     """Where weights come from: an existing IStakeSource, or a new LocalStakeSource with this unbonding time."""
 
@@ -98,6 +119,18 @@ class RoleParams(_Section):
     slasher: Address | None = Field(default=None, description="slashes the local stake source")
 
 
+class FixedAddresses(_Section):
+    """Where a devnet's proxies shall stand: addresses that clients of the reference have built in."""
+
+    service_manager: Address | None = None
+    payment_service: Address | None = None
+    aggregation_payment_service: Address | None = None
+
+    def named(self) -> bool:
+        """Whether there is any."""
+        return any(self.model_dump().values())
+
+
 class DeploymentParams(_Section):
     """All parameters of one network."""
 
@@ -106,9 +139,9 @@ class DeploymentParams(_Section):
     service: ServiceParams
     payment: PaymentParams
     stake: StakeParams
+    aggregation: AggregationParams
     roles: RoleParams = RoleParams()
-    fixed_service_manager: Address | None = Field(default=None, description="devnet only")
-    fixed_payment_service: Address | None = Field(default=None, description="devnet only")
+    fixed: FixedAddresses = Field(default=FixedAddresses(), description="devnet only")
 
     @model_validator(mode="after")
     def _stake_outlives_the_response_window(self) -> Self:
@@ -127,13 +160,14 @@ class DeploymentParams(_Section):
             "roles.guardian": roles.guardian,
             "roles.ejector": roles.ejector,
             "payment.batcher": self.payment.batcher,
+            "aggregation.recipient": self.aggregation.recipient,
         }
         if self.stake.source is None:
             named["roles.slasher"] = roles.slasher
         missing = [name for name, address in named.items() if address is None]
         if missing:
             raise ValueError(f"outside a devnet these must be named: {', '.join(missing)}")
-        if self.fixed_service_manager or self.fixed_payment_service:
+        if self.fixed.named():
             raise ValueError("fixed addresses exist on a devnet only")
         return self
 

@@ -18,6 +18,7 @@ FIELDS = {
     "operator_registry": "0x" + "03" * 20,
     "stake_source": "0x" + "04" * 20,
     "access_manager": "0x" + "05" * 20,
+    "aggregation_payment_service": "0x" + "06" * 20,
     "deployed_block": 7,
 }
 

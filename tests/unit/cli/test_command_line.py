@@ -10,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from aligned.chain.deployment import Deployment
 from aligned.cli.files import Ether, Hex
 from aligned.cli.main import cli
 from aligned.cli.output import Result, command, ether
@@ -96,10 +97,7 @@ def test_exit_code__failed_command__1_or_3_and_one_object_in_json(error: Excepti
 
 
 def test_devnet_account__on_another_chain__refused(tmp_path: Path) -> None:
-    deployment = dict.fromkeys(
-        ("service_manager", "payment_service", "operator_registry", "stake_source", "access_manager"),
-        "0x" + "11" * 20,
-    )
+    deployment = dict.fromkeys(Deployment.model_fields, "0x" + "11" * 20)
     file = tmp_path / "1.json"
     file.write_text(json.dumps(deployment | {"chain_id": 1, "deployed_block": 0}))
     code, text = run(
