@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {AggregationModePaymentService} from "../contracts/AggregationModePaymentService.sol";
 import {AlignedLayerServiceManager} from "../contracts/AlignedLayerServiceManager.sol";
+import {AlignedProofAggregationService} from "../contracts/AlignedProofAggregationService.sol";
 import {BatcherPaymentService} from "../contracts/BatcherPaymentService.sol";
 import {OperatorRegistry} from "../contracts/OperatorRegistry.sol";
 
@@ -15,6 +16,10 @@ contract AggregationModePaymentServiceLayout {
 
 contract AlignedLayerServiceManagerLayout {
     AlignedLayerServiceManager.ServiceStorage internal namespaced;
+}
+
+contract AlignedProofAggregationServiceLayout {
+    AlignedProofAggregationService.AggregationStorage internal namespaced;
 }
 
 contract BatcherPaymentServiceLayout {

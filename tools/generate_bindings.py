@@ -18,13 +18,21 @@ ABI_FOLDER = ROOT / "offchain" / "aligned" / "chain" / "abi"
 # Name of the file → name of the contract.
 BINDINGS = {
     "AccessManager": "AlignedAccessManager",
+    "AggregatedProofConsumer": "AggregatedProofConsumer",
     "AggregationModePaymentService": "AggregationModePaymentService",
     "AlignedLayerServiceManager": "AlignedLayerServiceManager",
+    "AlignedProofAggregationService": "AlignedProofAggregationService",
     "AlignedProxy": "AlignedProxy",
     "BatcherPaymentService": "BatcherPaymentService",
+    "DevVerifier": "DevVerifier",
     "FibonacciConsumer": "FibonacciConsumer",
     "LocalStakeSource": "LocalStakeSource",
     "OperatorRegistry": "OperatorRegistry",
+    "ProofVerifier": "IProofVerifier",
+    "Risc0Groth16Verifier": "Risc0Groth16Verifier",
+    "Risc0RouterVerifier": "Risc0RouterVerifier",
+    "SP1GatewayVerifier": "SP1GatewayVerifier",
+    "SP1Groth16Verifier": "SP1Groth16Verifier",
 }
 
 

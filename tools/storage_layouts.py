@@ -18,6 +18,7 @@ HARNESS = "forge/StorageLayouts.sol"
 CONTRACTS = (
     "AggregationModePaymentService",
     "AlignedLayerServiceManager",
+    "AlignedProofAggregationService",
     "BatcherPaymentService",
     "OperatorRegistry",
 )
