@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from aligned.bls_aggregator.ballots import BallotBox
 from aligned.bls_aggregator.intake import ACCEPTED, Intake
-from aligned.bls_aggregator.limits import RateLimiter
+from aligned.limits import RateLimiter
 from aligned.bls_aggregator.metrics import AggregatorMetrics
 from aligned.bls_aggregator.tasks import TaskStore
 from aligned.core.errors import AlignedError, ConflictError, ProtocolError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aligned.bls_aggregator.limits import RateLimiter
+from aligned.limits import RateLimiter
 
 
 class Clock:
