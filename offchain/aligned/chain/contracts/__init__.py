@@ -6,6 +6,13 @@ from aligned.chain.contracts.aggregation_payments import (
     QuotaGrant,
     UserPayment,
 )
+from aligned.chain.contracts.aggregation_service import (
+    AggregatedProof,
+    AggregatedRoot,
+    AggregationService,
+    ProgramState,
+    ProgramStatus,
+)
 from aligned.chain.contracts.operator_registry import OperatorRegistry, Snapshot
 from aligned.chain.contracts.payment_service import PaymentService
 from aligned.chain.contracts.service_manager import (
@@ -18,7 +25,10 @@ from aligned.chain.contracts.service_manager import (
 )
 
 __all__ = [
+    "AggregatedProof",
+    "AggregatedRoot",
     "AggregationPayments",
+    "AggregationService",
     "BatchState",
     "BatchStatus",
     "BatchVerified",
@@ -26,6 +36,8 @@ __all__ = [
     "OperatorRegistry",
     "PaymentService",
     "PaymentTerms",
+    "ProgramState",
+    "ProgramStatus",
     "QuotaGrant",
     "ServiceConfig",
     "ServiceManager",

@@ -1,0 +1,1 @@
+"""Aggregating programs and the workers that prove them."""
