@@ -31,6 +31,7 @@ from aligned.chain.accounts import role_account
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import PaymentService, ServiceManager
 from aligned.chain.deployment import Deployment
+from aligned.chain.fees import Caps
 from aligned.chain.sender import TxSender
 from aligned.core.types import ProvingSystem
 from aligned.loops import repeat, run_all
@@ -42,7 +43,6 @@ from aligned.verifiers.pool import VerifierPool
 from aligned.wire.batcher_replies import ServerLimits
 
 log = structlog.get_logger(__name__)
-_GWEI = 10**9
 _POST_POLL_S = 0.25
 _SETTLE_POLL_S = 10.0
 _RECONCILE_POLL_S = 15.0
@@ -93,7 +93,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             account,
             confirmations=network.confirmations,
             bump_after_s=network.bump_after_s,
-            max_fee_wei=network.max_fee_gwei * _GWEI,
+            caps=Caps.from_gwei(network.max_fee_gwei),
         )
         manager = ServiceManager(client, deployment.service_manager)
         pool = VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)

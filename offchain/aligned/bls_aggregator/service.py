@@ -21,6 +21,7 @@ from aligned.chain.accounts import role_account
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import OperatorRegistry, ServiceManager
 from aligned.chain.deployment import Deployment
+from aligned.chain.fees import Caps
 from aligned.chain.sender import TxSender
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 from aligned.loops import Backoff, repeat, run_all
@@ -30,7 +31,6 @@ from aligned.storage.connect import open_database
 from aligned.storage.postgres import Database
 
 log = structlog.get_logger(__name__)
-_GWEI = 10**9
 # How often votes in the database are looked at; a reached quorum should not wait for a slow chain poll.
 _COLLECT_POLL_S = 0.25
 
@@ -72,7 +72,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             account,
             confirmations=network.confirmations,
             bump_after_s=network.bump_after_s,
-            max_fee_wei=network.max_fee_gwei * _GWEI,
+            caps=Caps.from_gwei(network.max_fee_gwei),
         )
         chain = Chain(
             client,

@@ -9,11 +9,14 @@ import structlog
 from eth_account.signers.local import LocalAccount
 
 from aligned.chain.client import ChainClient, hex_bytes
-from aligned.chain.errors import INSUFFICIENT_FUNDS
-from aligned.chain.fees import Fees, bumped, market_fees
+from aligned.chain.errors import FEES_ABOVE_CAP, INSUFFICIENT_FUNDS
+from aligned.chain.fees import Caps, Fees, bumped, market_fees, too_dear
 from aligned.chain.journal import Attempt, Journal, Request
+from aligned.chain.kzg import Sidecar, sidecar_of
+from aligned.chain.prices import read_prices
 from aligned.chain.rpc import RpcError
-from aligned.core.errors import InvariantError, PaymentError
+from aligned.chain.signing import sign
+from aligned.core.errors import DependencyError, InvariantError, PaymentError
 from aligned.storage.postgres import Connection, Database
 
 _TRANSFER_GAS = 21_000
@@ -32,7 +35,7 @@ class Broadcaster:
         client: ChainClient,
         account: LocalAccount,
         journal: Journal,
-        max_fee_wei: int,
+        caps: Caps,
         bump_after_s: float,
         on_step: Callable[[str], None],
     ) -> None:
@@ -41,13 +44,13 @@ class Broadcaster:
         self._account = account
         self._address = bytes.fromhex(account.address[2:])
         self._journal = journal
-        self._cap_wei = max_fee_wei
+        self._caps = caps
         self._bump_after_s = bump_after_s
         self._on_step = on_step
 
     async def open(self, wanted: Request, gas_limit: int) -> tuple[Request, Attempt | None]:
         """Journals a new request with its first form; (the known request, None) if another process was faster."""
-        fees = await self._market()
+        fees = await self.offer(wanted)
         async with self._db.transaction() as conn:
             await self._journal.lock(conn)
             known = await self._journal.load(conn, wanted.key)
@@ -59,7 +62,7 @@ class Broadcaster:
 
     async def move(self, request: Request) -> Attempt:
         """Opens a request again at a new nonce, its old one being used up."""
-        fees = await self._market()
+        fees = await self.offer(request)
         async with self._db.transaction() as conn:
             await self._journal.lock(conn)
             current = await self._journal.load(conn, request.key)
@@ -74,14 +77,13 @@ class Broadcaster:
 
     async def push(self, request: Request, *, cancel: bool) -> None:
         """Raises the fees of `request` and of everything that must be mined before it."""
-        market = await self._market()
         chain_nonce = await self._client.nonce(self._address)
         async with self._db.transaction() as conn:
             await self._journal.lock(conn)
-            await self._fill_gaps(conn, request, chain_nonce, market)
+            await self._fill_gaps(conn, request, chain_nonce)
             waiting = await self._journal.from_nonce(conn, chain_nonce)
             forms = [
-                await self._bump(conn, item, market, cancel=cancel and item.key == request.key)
+                await self._bump(conn, item, cancel=cancel and item.key == request.key)
                 for item in waiting
                 if _nonce(item) <= _nonce(request)
             ]
@@ -107,20 +109,18 @@ class Broadcaster:
             )
         self._on_step("broadcast")
 
-    async def _bump(self, conn: Connection, request: Request, market: Fees, *, cancel: bool) -> Attempt:
+    async def _bump(self, conn: Connection, request: Request, *, cancel: bool) -> Attempt:
         last = (await self._journal.attempts(conn, request.key))[0]
         turns = cancel and not last.is_cancel
         if last.age_s < self._bump_after_s and not turns:
             return last
-        fees = bumped(Fees(last.max_fee_wei, last.priority_fee_wei), market, self._cap_wei)
+        fees = bumped(last.fees, await self._market(request), self._caps)
         if fees is None:
-            _log.warning(
-                "fee_cap_reached", key=request.key, max_fee_wei=last.max_fee_wei, cap_wei=self._cap_wei
-            )
+            _log.warning("fee_cap_reached", key=request.key, fees=last.fees, caps=self._caps)
             return last
         return await self._add(conn, request, last.number + 1, fees, cancel=cancel or last.is_cancel)
 
-    async def _fill_gaps(self, conn: Connection, request: Request, chain_nonce: int, fees: Fees) -> None:
+    async def _fill_gaps(self, conn: Connection, request: Request, chain_nonce: int) -> None:
         """Nonces below ours that nothing of ours will use: left by foreign transactions that vanished."""
         pending = await self._client.nonce(self._address, "pending")
         taken = {item.nonce for item in await self._journal.from_nonce(conn, chain_nonce)}
@@ -133,7 +133,7 @@ class Broadcaster:
             key = f"filler:{nonce}"
             filler = Request(key, self._address, b"", 0, _TRANSFER_GAS, "superseded", nonce)
             await self._journal.insert(conn, filler)
-            await self._add(conn, filler, 1, fees, cancel=True)
+            await self._add(conn, filler, 1, await self._market(filler), cancel=True)
 
     async def _free_nonce(self, conn: Connection) -> int:
         """Lowest nonce that neither the chain, nor the node's queue, nor the journal uses."""
@@ -155,32 +155,50 @@ class Broadcaster:
         to, data, value_wei = (
             (self._address, b"", 0) if cancel else (request.to, request.data, request.value_wei)
         )
-        signed = self._account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self._client.chain_id,
-                "nonce": _nonce(request),
-                "to": to,
-                "data": data,
-                "value": value_wei,
-                "gas": _TRANSFER_GAS if cancel else request.gas_limit,
-                "maxFeePerGas": fees.max_fee_wei,
-                "maxPriorityFeePerGas": fees.priority_fee_wei,
-            }
-        )
+        fields = {
+            "chainId": self._client.chain_id,
+            "nonce": _nonce(request),
+            "to": to,
+            "data": data,
+            "value": value_wei,
+            "gas": _TRANSFER_GAS if cancel else request.gas_limit,
+            "maxFeePerGas": fees.max_fee_wei,
+            "maxPriorityFeePerGas": fees.priority_fee_wei,
+        }
+        tx_hash, raw = sign(self._account, fields, fees, _sidecar(request, cancel=cancel))
         return Attempt(
-            tx_hash=bytes(signed.hash),
+            tx_hash=tx_hash,
             number=number,
             nonce=_nonce(request),
             is_cancel=cancel,
-            raw=bytes(signed.raw_transaction),
+            raw=raw,
             max_fee_wei=fees.max_fee_wei,
             priority_fee_wei=fees.priority_fee_wei,
+            blob_fee_wei=fees.blob_fee_wei,
         )
 
-    async def _market(self) -> Fees:
-        base_fee_wei, tip_wei = await self._client.base_fee(), await self._client.priority_fee()
-        return market_fees(base_fee_wei, tip_wei, self._cap_wei)
+    async def _market(self, request: Request) -> Fees:
+        return market_fees(await read_prices(self._client, with_blobs=bool(request.blobs)), self._caps)
+
+    async def offer(self, request: Request) -> Fees:
+        """The market's offer; a blob transaction that could not be mined is not begun: raising it costs double.
+
+        Raises:
+            DependencyError: fees_above_cap.
+        """
+        prices = await read_prices(self._client, with_blobs=bool(request.blobs))
+        if request.blobs and too_dear(prices, self._caps):
+            _log.warning("waiting_for_lower_fees", key=request.key, prices=prices, caps=self._caps)
+            raise DependencyError(FEES_ABOVE_CAP, f"{request.key}: {prices}, {self._caps}")
+        return market_fees(prices, self._caps)
+
+
+def _sidecar(request: Request, *, cancel: bool) -> Sidecar | None:
+    """A blob transaction is replaced by one with a blob only, so a cancel carries one too."""
+    if not request.blobs:
+        return None
+    sidecar = sidecar_of(request.blobs)
+    return sidecar.first() if cancel else sidecar
 
 
 def refuse_unfunded(error: RpcError, account: bytes) -> None:

@@ -111,16 +111,25 @@ class ChainClient:
         sender: bytes | None = None,
         value_wei: int = 0,
         block: BlockId = "latest",
+        more: dict[str, object] | None = None,
     ) -> bytes:
-        """Return data of a call.
+        """Return data of a call; `more` are further fields of its JSON form.
 
         Raises:
             TxReverted: with the decoded reason.
         """
-        fields = _call_fields(to, data, sender, value_wei)
+        fields = _call_fields(to, data, sender, value_wei) | (more or {})
         return await self._read(to_bytes, "eth_call", fields, block_id(block))
 
-    async def estimate_gas(self, to: bytes, data: bytes, *, sender: bytes, value_wei: int = 0) -> int:
+    async def estimate_gas(
+        self,
+        to: bytes,
+        data: bytes,
+        *,
+        sender: bytes,
+        value_wei: int = 0,
+        more: dict[str, object] | None = None,
+    ) -> int:
         """Gas that the transaction would need now, at today's gas price.
 
         The price matters: nodes estimate with price 0, and an answer that refunds its caller nothing writes less.
@@ -128,7 +137,7 @@ class ChainClient:
         Raises:
             TxReverted: with the decoded reason.
         """
-        price = {"gasPrice": hex(await self.gas_price())}
+        price = more or {"gasPrice": hex(await self.gas_price())}
         return await self._read(_number, "eth_estimateGas", _call_fields(to, data, sender, value_wei) | price)
 
     async def call(
@@ -243,8 +252,8 @@ def _topic(topic: bytes | Sequence[bytes] | None) -> object:
     return [hex_bytes(choice) for choice in topic]
 
 
-def _call_fields(to: bytes, data: bytes, sender: bytes | None, value_wei: int) -> dict[str, str]:
-    fields = {"to": hex_bytes(to), "data": hex_bytes(data), "value": hex(value_wei)}
+def _call_fields(to: bytes, data: bytes, sender: bytes | None, value_wei: int) -> dict[str, object]:
+    fields: dict[str, object] = {"to": hex_bytes(to), "data": hex_bytes(data), "value": hex(value_wei)}
     return fields if sender is None else fields | {"from": hex_bytes(sender)}
 
 
@@ -270,6 +279,8 @@ def _receipt(item: dict[str, Any] | None) -> ChainReceipt | None:
         block_hash=to_bytes(item["blockHash"]),
         gas_used=int(item["gasUsed"], 16),
         gas_price_wei=int(item.get("effectiveGasPrice") or "0x0", 16),
+        blob_gas_used=int(item.get("blobGasUsed") or "0x0", 16),
+        blob_gas_price_wei=int(item.get("blobGasPrice") or "0x0", 16),
         logs=tuple(log_entry(entry) for entry in item["logs"]),
     )
 

@@ -9,6 +9,7 @@ TX_REVERTED = "tx_reverted"
 TX_KEY_REUSED = "tx_key_reused"
 TX_TIMEOUT = "tx_timeout"
 INSUFFICIENT_FUNDS = "insufficient_funds"
+FEES_ABOVE_CAP = "fees_above_cap"
 WRONG_CHAIN = "wrong_chain"
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from aligned.chain.client import hex_bytes, log_entry, to_bytes
+from aligned.chain.fees import Fees
 from aligned.chain.types import ChainReceipt
+from aligned.core.blob import BLOB_BYTES
 from aligned.storage.postgres import Connection
 
 
@@ -25,10 +27,16 @@ class Request:
     nonce: int | None = None
     receipt: ChainReceipt | None = None
     error: str | None = None
+    blobs: tuple[bytes, ...] = ()
+    blob_hashes: tuple[bytes, ...] = ()
 
     def asks_the_same(self, other: Request) -> bool:
         """Whether both would do the same on chain."""
-        return (self.to, self.data, self.value_wei) == (other.to, other.data, other.value_wei)
+        return self._effect == other._effect
+
+    @property
+    def _effect(self) -> tuple[object, ...]:
+        return self.to, self.data, self.value_wei, self.blob_hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,13 @@ class Attempt:
     raw: bytes
     max_fee_wei: int
     priority_fee_wei: int
+    blob_fee_wei: int = 0
     age_s: float = 0.0
+
+    @property
+    def fees(self) -> Fees:
+        """What it offers."""
+        return Fees(self.max_fee_wei, self.priority_fee_wei, self.blob_fee_wei)
 
 
 _LONG_WAIT = "SET LOCAL lock_timeout = '120s'; SET LOCAL statement_timeout = '120s'"
@@ -89,8 +103,8 @@ class Journal:
     async def insert(self, conn: Connection, request: Request) -> None:
         """A new request."""
         await conn.execute(
-            "INSERT INTO tx_request (chain_id, account, key, nonce, to_address, data, value_wei, gas_limit, state)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "INSERT INTO tx_request (chain_id, account, key, nonce, to_address, data, value_wei, gas_limit, state,"
+            " blobs, blob_hashes) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *self._owner,
                 request.key,
@@ -100,6 +114,8 @@ class Journal:
                 request.value_wei,
                 request.gas_limit,
                 request.state,
+                b"".join(request.blobs),
+                b"".join(request.blob_hashes),
             ),
         )
 
@@ -107,7 +123,7 @@ class Journal:
         """A new signed form; stored before it is broadcast."""
         await conn.execute(
             "INSERT INTO tx_attempt (chain_id, account, key, tx_hash, number, nonce, is_cancel, raw, max_fee_wei,"
-            " priority_fee_wei) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " priority_fee_wei, blob_fee_wei) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *self._owner,
                 key,
@@ -118,6 +134,7 @@ class Journal:
                 attempt.raw,
                 attempt.max_fee_wei,
                 attempt.priority_fee_wei,
+                attempt.blob_fee_wei,
             ),
         )
 
@@ -145,6 +162,20 @@ class Journal:
             (state, stored, error, *self._owner, key),
         )
 
+    async def forget_bytes(self, conn: Connection, key: str) -> None:
+        """Drops blobs and signed bytes of a settled request; what was asked for and what became of it stay."""
+        await conn.execute(
+            "UPDATE tx_request SET blobs = '' WHERE chain_id = %s AND account = %s AND key = %s"
+            " AND state <> 'pending'",
+            (*self._owner, key),
+        )
+        await conn.execute(
+            "UPDATE tx_attempt SET raw = '' FROM tx_request r WHERE r.chain_id = %s AND r.account = %s"
+            " AND r.key = %s AND r.state <> 'pending' AND (tx_attempt.chain_id, tx_attempt.account,"
+            " tx_attempt.key) = (r.chain_id, r.account, r.key)",
+            (*self._owner, key),
+        )
+
 
 def _request(row: dict[str, Any]) -> Request:
     return Request(
@@ -157,7 +188,13 @@ def _request(row: dict[str, Any]) -> Request:
         nonce=row["nonce"],
         receipt=None if row["receipt"] is None else _receipt(row["receipt"]),
         error=row["error"],
+        blobs=_parts(row["blobs"], BLOB_BYTES),
+        blob_hashes=_parts(row["blob_hashes"], 32),
     )
+
+
+def _parts(data: bytes, size: int) -> tuple[bytes, ...]:
+    return tuple(data[start : start + size] for start in range(0, len(data), size))
 
 
 def _attempt(row: dict[str, Any]) -> Attempt:
@@ -169,6 +206,7 @@ def _attempt(row: dict[str, Any]) -> Attempt:
         raw=row["raw"],
         max_fee_wei=int(row["max_fee_wei"]),
         priority_fee_wei=int(row["priority_fee_wei"]),
+        blob_fee_wei=int(row["blob_fee_wei"]),
         age_s=row["age_s"],
     )
 
@@ -193,6 +231,8 @@ def _receipt_json(receipt: ChainReceipt) -> dict[str, Any]:
         "block_hash": hex_bytes(receipt.block_hash),
         "gas_used": receipt.gas_used,
         "gas_price_wei": str(receipt.gas_price_wei),
+        "blob_gas_used": receipt.blob_gas_used,
+        "blob_gas_price_wei": str(receipt.blob_gas_price_wei),
         "logs": logs,
     }
 
@@ -205,5 +245,7 @@ def _receipt(fields: dict[str, Any]) -> ChainReceipt:
         block_hash=to_bytes(fields["block_hash"]),
         gas_used=fields["gas_used"],
         gas_price_wei=int(fields["gas_price_wei"]),
+        blob_gas_used=fields.get("blob_gas_used", 0),
+        blob_gas_price_wei=int(fields.get("blob_gas_price_wei", 0)),
         logs=tuple(log_entry(entry) for entry in fields["logs"]),
     )

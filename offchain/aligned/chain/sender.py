@@ -9,7 +9,7 @@ confirmations; `done` then says whether the wish came true by other means.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -18,10 +18,13 @@ from eth_account.signers.local import LocalAccount
 from aligned.chain.broadcast import Broadcaster, refuse_unfunded
 from aligned.chain.client import ChainClient
 from aligned.chain.errors import TX_TIMEOUT, TxReverted
+from aligned.chain.fees import Caps
 from aligned.chain.identity import check_identity
 from aligned.chain.journal import Attempt, Journal, Request
+from aligned.chain.kzg import hashes_of
 from aligned.chain.outcome import Receipt, check_same, outcome_of
 from aligned.chain.rpc import RpcError
+from aligned.chain.simulation import simulate
 from aligned.chain.types import ChainReceipt
 from aligned.core.errors import DependencyError
 from aligned.storage.postgres import Database
@@ -29,10 +32,9 @@ from aligned.storage.postgres import Database
 __all__ = ["Done", "Receipt", "TxSender"]
 
 Done = Callable[[], Awaitable[bool]]
-# Estimates are for the state now; storage that another transaction touches first may cost more.
-_GAS_MARGIN_PERCENT = 25
 # A settled transaction is looked up again only while a reorganisation can still remove it.
 _FINAL_BLOCKS = 64
+_DEFAULT_CAPS = Caps.from_gwei(500, 500)
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +45,7 @@ class TxSender:
     Args:
         confirmations: blocks that must hold a transaction (1: mined is enough).
         bump_after_s: how long a form may wait before the fees are raised.
-        max_fee_wei: most that is ever offered per gas.
+        caps: most that is ever offered.
         poll_s: pause between looks at the chain.
         on_step: called after "simulated", "journaled", "broadcast", "raised", "mined", "settled".
     """
@@ -56,7 +58,7 @@ class TxSender:
         *,
         confirmations: int = 1,
         bump_after_s: float = 30.0,
-        max_fee_wei: int = 500 * 10**9,
+        caps: Caps = _DEFAULT_CAPS,
         poll_s: float = 0.5,
         on_step: Callable[[str], None] | None = None,
     ) -> None:
@@ -68,9 +70,7 @@ class TxSender:
         self._identified = False
         self._on_step = on_step or (lambda _step: None)
         self._journal = Journal(client.chain_id, bytes.fromhex(account.address[2:]))
-        self._broadcaster = Broadcaster(
-            db, client, account, self._journal, max_fee_wei, bump_after_s, self._on_step
-        )
+        self._broadcaster = Broadcaster(db, client, account, self._journal, caps, bump_after_s, self._on_step)
         self.address = bytes.fromhex(account.address[2:])
 
     async def send(
@@ -82,6 +82,7 @@ class TxSender:
         gas: int | None = None,
         done: Done | None = None,
         timeout_s: float = 600.0,
+        blobs: Sequence[bytes] = (),
     ) -> Receipt:
         """Gets the call mined once, whatever happens in between; the same key again returns the same result.
 
@@ -92,20 +93,27 @@ class TxSender:
             gas: limit; estimated when None.
             done: whether what the call is for is already so on chain.
             timeout_s: how long to wait; the request stays, and the same key goes on with it.
+            blobs: up to 6, of 131,072 bytes; an account that sends blobs should send nothing else.
 
         Raises:
             TxReverted: refused in simulation (nothing sent, the key is free again) or on chain.
             ConflictError: tx_key_reused, the key was used for another call.
             PaymentError: insufficient_funds.
             InvariantError: database_of_another_chain.
-            DependencyError: tx_timeout; also a node or database that fails before the request is journaled.
+            DependencyError: tx_timeout; also a node or database that fails before the request is journaled, and
+                fees_above_cap for a blob transaction that is not begun yet.
         """
-        wanted = Request(key, to, data, value, gas or 0, "pending")
+        wanted = await asyncio.to_thread(_request, key, to, data, value, gas or 0, tuple(blobs))
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._run(wanted, done)
         except TimeoutError as error:
             raise DependencyError(TX_TIMEOUT, f"{key} not settled after {timeout_s} s") from error
+
+    async def forget(self, key: str) -> None:
+        """Drops blobs and signed bytes of a request that can no longer leave the chain."""
+        async with self._db.transaction() as conn:
+            await self._journal.forget_bytes(conn, key)
 
     async def _run(self, wanted: Request, done: Done | None) -> Receipt:
         async with self._db.transaction() as conn:
@@ -162,13 +170,8 @@ class TxSender:
         return await self._reload(request)
 
     async def _simulate(self, wanted: Request) -> int:
-        await self._client.eth_call(wanted.to, wanted.data, sender=self.address, value_wei=wanted.value_wei)
-        if wanted.gas_limit:
-            return wanted.gas_limit
-        estimate = await self._client.estimate_gas(
-            wanted.to, wanted.data, sender=self.address, value_wei=wanted.value_wei
-        )
-        return estimate * (100 + _GAS_MARGIN_PERCENT) // 100
+        offer = await self._broadcaster.offer(wanted) if wanted.blobs else None
+        return await simulate(self._client, self.address, wanted, offer)
 
     async def _give_up(self, wanted: Request) -> Request:
         async with self._db.transaction() as conn:
@@ -272,3 +275,9 @@ class TxSender:
     async def _reload(self, request: Request) -> Request:
         async with self._db.transaction() as conn:
             return await self._journal.load(conn, request.key) or request
+
+
+def _request(
+    key: str, to: bytes, data: bytes, value_wei: int, gas_limit: int, blobs: tuple[bytes, ...]
+) -> Request:
+    return Request(key, to, data, value_wei, gas_limit, "pending", blobs=blobs, blob_hashes=hashes_of(blobs))

@@ -40,6 +40,13 @@ class ChainReceipt:
     gas_used: int
     gas_price_wei: int
     logs: tuple[LogEntry, ...]
+    blob_gas_used: int = 0
+    blob_gas_price_wei: int = 0
+
+    @property
+    def fee_wei(self) -> int:
+        """What its sender paid, blobs included."""
+        return self.gas_used * self.gas_price_wei + self.blob_gas_used * self.blob_gas_price_wei
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ COUNTER = bytes.fromhex("5f54600101 5f55 365f5f37 5f35 365f a1 00".replace(" ", 
 REVERTER = bytes.fromhex("365f5f37 365f fd".replace(" ", ""))
 # as REVERTER if slot 0 is set, else nothing
 TRAP = bytes.fromhex("5f54 6006 57 00 5b 365f5f37 365f fd".replace(" ", ""))
+# as COUNTER, logging the hash of blob 0; reverts in a transaction without a blob
+BLOB_COUNTER = bytes.fromhex(
+    "5f49 6008 57 5f5f fd 5b 5f54600101 5f55 5f49 5f52 6020 5f a0 00".replace(" ", "")
+)
 
 TARGET = b"\xc0" * 20
 

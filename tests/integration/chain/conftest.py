@@ -28,7 +28,8 @@ async def make(database: Database) -> AsyncIterator[Make]:
     clients: list[ChainClient] = []
 
     def build(node: Anvil, account: LocalAccount, **options: Any) -> TxSender:
-        clients.append(ChainClient([node.url], node.chain_id))
+        # A node takes its time for its first blob.
+        clients.append(ChainClient([node.url], node.chain_id, timeout_s=60))
         return TxSender(database, clients[-1], account, **({"poll_s": 0.02} | options))
 
     yield build

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from aligned.storage.postgres import Database
-from tests.integration.chain.code import COUNTER, TARGET, count, place
+from tests.integration.chain.code import BLOB_COUNTER, COUNTER, TARGET, count, place
 from tests.integration.node import Anvil
 
 STEPS = ("simulated", "journaled", "broadcast", "raised", "mined", "settled")
@@ -21,9 +21,11 @@ import asyncio, os, signal, sys
 from eth_account import Account
 from aligned.chain.client import ChainClient
 from aligned.chain.sender import TxSender
+from aligned.core.blob import encode_blobs
 from aligned.storage.postgres import Database
 
-url, rpc, secret, target, data, crash_at = sys.argv[1:]
+url, rpc, secret, target, data, blob, crash_at = sys.argv[1:]
+blobs = [encode_blobs([bytes.fromhex(blob)])[0]] if blob else []
 
 def on_step(step):
     print(step, flush=True)
@@ -31,10 +33,10 @@ def on_step(step):
         os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
-    async with Database(url) as db, ChainClient([rpc], 31337) as client:
+    async with Database(url) as db, ChainClient([rpc], 31337, timeout_s=60) as client:
         account = Account.from_key(secret)
         sender = TxSender(db, client, account, poll_s=0.02, bump_after_s=0.1, on_step=on_step)
-        receipt = await sender.send("k", bytes.fromhex(target), bytes.fromhex(data), timeout_s=15)
+        receipt = await sender.send("k", bytes.fromhex(target), bytes.fromhex(data), timeout_s=90, blobs=blobs)
         print("receipt", receipt.tx_hash.hex(), flush=True)
 
 asyncio.run(main())
@@ -44,8 +46,8 @@ asyncio.run(main())
 class _Child:
     """One life of the sending process."""
 
-    def __init__(self, url: str, node: Anvil, secret: str, crash_at: str) -> None:
-        command = [sys.executable, "-c", _CHILD, url, node.url, secret, TARGET.hex(), WORD, crash_at]
+    def __init__(self, url: str, node: Anvil, secret: str, crash_at: str, blob: str = "") -> None:
+        command = [sys.executable, "-c", _CHILD, url, node.url, secret, TARGET.hex(), WORD, blob, crash_at]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def wait_for(self, step: str) -> None:
@@ -56,27 +58,28 @@ class _Child:
         raise AssertionError(f"never {step}: {self._process.stderr and self._process.stderr.read()}")
 
     def end(self) -> tuple[int, str]:
-        out, err = self._process.communicate(timeout=90)
+        out, err = self._process.communicate(timeout=180)
         assert self._process.returncode in {0, -signal.SIGKILL}, err
         return self._process.returncode, out
 
 
+@pytest.mark.parametrize("blob", ["", WORD])
 @pytest.mark.parametrize("crash_at", STEPS)
 async def test_send__killed_at_a_step_and_restarted__one_transaction(
-    postgres: str, database: Database, crash_at: str
+    postgres: str, database: Database, crash_at: str, blob: str
 ) -> None:
     assert database is not None  # its tables are in `postgres`
     with Anvil("--no-mining") as node:
-        place(node, COUNTER)
+        place(node, BLOB_COUNTER if blob else COUNTER)
         account = node.new_account()
-        first = _Child(postgres, node, account.key.hex(), crash_at)
+        first = _Child(postgres, node, account.key.hex(), crash_at, blob)
         if crash_at in {"mined", "settled"}:
             first.wait_for("broadcast")
             node.mine()
         code, _out = await asyncio.to_thread(first.end)
         assert code == -signal.SIGKILL
 
-        second = _Child(postgres, node, account.key.hex(), "")
+        second = _Child(postgres, node, account.key.hex(), "", blob)
         if crash_at not in {"mined", "settled"}:
             second.wait_for("raised")  # its own look at the pending form, before anything is mined
             second.wait_for("broadcast")

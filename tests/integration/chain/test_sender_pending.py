@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from aligned.chain.client import ChainClient
+from aligned.chain.fees import Caps
 from aligned.chain.types import ChainReceipt
 from aligned.core.errors import DependencyError, InvariantError
 from aligned.storage.postgres import Database
@@ -45,7 +46,7 @@ async def test_send__not_mined__both_fees_rise_by_an_eighth_and_one_form_counts(
 
 async def test_send__fee_cap__is_never_exceeded(manual: Anvil, make: Make, database: Database) -> None:
     cap_wei = 4 * 10**9
-    sender = make(manual, manual.new_account(), bump_after_s=0.05, max_fee_wei=cap_wei)
+    sender = make(manual, manual.new_account(), bump_after_s=0.05, caps=Caps(cap_wei))
     sending = asyncio.create_task(sender.send("k", TARGET, b""))
     await until_attempts(database, "k", 2)
     await asyncio.sleep(0.3)
