@@ -1,6 +1,6 @@
-"""Writes offchain/aligned/sdk/_sync.py, the blocking twin of the asynchronous client, from its source.
+"""Writes the blocking twins of the asynchronous clients in offchain/aligned/sdk, from their source.
 
-`python tools/generate_sync_sdk.py` writes the file, with `--check` it only says whether the file is fresh.
+`python tools/generate_sync_sdk.py` writes the files, with `--check` it only says whether they are fresh.
 """
 
 from __future__ import annotations
@@ -8,40 +8,88 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 SDK = Path(__file__).resolve().parent.parent / "offchain" / "aligned" / "sdk"
-SOURCE, TARGET = SDK / "client.py", SDK / "_sync.py"
 
-HEAD = '''"""The blocking client. Written by tools/generate_sync_sdk.py from client.py: edit that."""
 
-from __future__ import annotations
+@dataclass(frozen=True)
+class Twin:
+    """An asynchronous client, and what its blocking twin needs.
 
+    Attributes:
+        imports: of the generated file, beside those that every twin has.
+    """
+
+    source: str
+    target: str
+    client: str
+    name: str
+    network: str
+    imports: str
+
+
+TWINS = (
+    Twin(
+        source="client.py",
+        target="_sync.py",
+        client="AlignedClient",
+        name="SyncClient",
+        network="NetworkConfig",
+        imports="""
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
-
-from eth_account.signers.local import LocalAccount
-
 from aligned.chain.types import ChainReceipt
 from aligned.core.types import VerificationData
 from aligned.sdk.client import AlignedClient, Ticket, Until
 from aligned.sdk.funds import Account
 from aligned.sdk.models import Inclusion, ProofVerificationData, Submission, SubmitResult
-from aligned.sdk.network import NetworkConfig
-from aligned.sdk.portal import Portal
 from aligned.sdk.posting import PreparedBatch
+""",
+    ),
+    Twin(
+        source="aggregation.py",
+        target="_sync_aggregation.py",
+        client="AggregationClient",
+        name="SyncAggregationClient",
+        network="AggregationNetwork",
+        imports="""
+from aligned.chain.contracts import PaymentTerms
+from aligned.chain.types import ChainReceipt
+from aligned.core.aggregation import AggregationSystem
+from aligned.sdk.aggregation import DEFAULT_LIFETIME_S, AggregationClient, AggregationUntil
+from aligned.sdk.aggregation_submission import ProofFiles
+from aligned.sdk.leaves import Leaves, RootOnChain
+from aligned.wire.gateway import (
+    Aggregation, AggregationPage, ProofState, QuotaAnswer, Receipt, ReceiptPage, Status,
+)
+""",
+    ),
+)
+
+HEAD = '''"""The blocking client. Written by tools/generate_sync_sdk.py from {source}: edit that."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from eth_account.signers.local import LocalAccount
+
+{imports}
+from aligned.sdk.network import {network}
+from aligned.sdk.portal import Portal
 
 
-class SyncClient:
-    """As `AlignedClient`, blocking. Use it as a context manager; threads may share it.
+class {name}:
+    """As `{client}`, blocking. Use it as a context manager; threads may share it.
 
     Args:
         network: where the deployment is.
         signer: pays for proofs and signs transactions; None for reading only.
     """
 
-    def __init__(self, network: NetworkConfig, signer: LocalAccount | None = None) -> None:
+    def __init__(self, network: {network}, signer: LocalAccount | None = None) -> None:
         self.network = network
         self._portal = Portal()
         self._client = self._portal.run(_open(network, signer))
@@ -62,16 +110,16 @@ class SyncClient:
 
 TAIL = '''
 
-async def _open(network: NetworkConfig, signer: LocalAccount | None) -> AlignedClient:
+async def _open(network: {network}, signer: LocalAccount | None) -> {client}:
     """Made inside the portal's event loop, to which its connections belong."""
-    return AlignedClient(network, signer)
+    return {client}(network, signer)
 '''
 
 
-def public_methods(source: str) -> list[ast.AsyncFunctionDef]:
-    """The asynchronous methods of AlignedClient that users call, without `close`, in their order."""
+def public_methods(source: str, client_name: str) -> list[ast.AsyncFunctionDef]:
+    """The asynchronous methods of a client that users call, without `close`, in their order."""
     classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
-    client = next(node for node in classes if node.name == "AlignedClient")
+    client = next(node for node in classes if node.name == client_name)
     methods = (node for node in client.body if isinstance(node, ast.AsyncFunctionDef))
     return [node for node in methods if not node.name.startswith("_") and node.name != "close"]
 
@@ -93,21 +141,28 @@ def arguments(method: ast.AsyncFunctionDef) -> str:
     )
 
 
-def generate() -> str:
+def generate(twin: Twin) -> str:
     """Content of the target file, in the house format."""
-    source = SOURCE.read_text()
-    text = HEAD + "".join(blocking(method, source) for method in public_methods(source)) + TAIL
-    ruff = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(TARGET), "-"]
-    return subprocess.run(ruff, input=text, capture_output=True, text=True, check=True, cwd=SDK).stdout
+    source = (SDK / twin.source).read_text()
+    methods = "".join(blocking(method, source) for method in public_methods(source, twin.client))
+    text = HEAD.format(**asdict(twin)) + methods + TAIL.format(**asdict(twin))
+    for step in (["check", "--select", "I", "--fix", "--quiet"], ["format"]):
+        ruff = [sys.executable, "-m", "ruff", *step, "--stdin-filename", str(SDK / twin.target), "-"]
+        done = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True, cwd=SDK)
+        text = done.stdout
+    return text
 
 
 def main() -> int:
     """Exit status 1 when --check finds a stale file."""
-    text = generate()
-    if "--check" in sys.argv[1:]:
-        return int(not TARGET.exists() or TARGET.read_text() != text)
-    TARGET.write_text(text)
-    return 0
+    stale = False
+    for twin in TWINS:
+        target, text = SDK / twin.target, generate(twin)
+        if "--check" in sys.argv[1:]:
+            stale |= not target.exists() or target.read_text() != text
+        else:
+            target.write_text(text)
+    return int(stale)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ import click
 from aligned.core.types import ProvingSystem, VerificationData
 
 F = TypeVar("F", bound=Callable[..., Any])
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SYSTEM_NAMES = [system.wire_name for system in ProvingSystem]
 
 
 def proof_options(function: F) -> F:
     """Adds --proof and the other files of one proof; the command receives `data: VerificationData`."""
     option = click.option(
-        "--proof", "proof_file", type=_FILE, required=True, help="The proof as its prover saved it."
+        "--proof", "proof_file", type=FILE, required=True, help="The proof as its prover saved it."
     )
     return option(proof_parts(function))
 
@@ -28,9 +28,9 @@ def proof_parts(function: F) -> F:
     """As `proof_options`, for a command that takes `proof_file` in its own way."""
 
     @click.option("--system", type=click.Choice(SYSTEM_NAMES, case_sensitive=False), required=True)
-    @click.option("--public-input", type=_FILE, help="Public values, journal or public inputs.")
-    @click.option("--vk", type=_FILE, help="Verification key (SP1: the 104-byte key or its 32-byte hash).")
-    @click.option("--program", type=_FILE, help="Program identity (RISC0: the 32-byte image id).")
+    @click.option("--public-input", type=FILE, help="Public values, journal or public inputs.")
+    @click.option("--vk", type=FILE, help="Verification key (SP1: the 104-byte key or its 32-byte hash).")
+    @click.option("--program", type=FILE, help="Program identity (RISC0: the 32-byte image id).")
     @click.option(
         "--generator", help="20-byte address committed in the leaf [default: the signer, else zero]."
     )

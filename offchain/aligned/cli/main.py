@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "unlock": "aligned.cli.funds:unlock",
     "lock": "aligned.cli.funds:lock",
     "withdraw": "aligned.cli.funds:withdraw",
+    "aggregation": "aligned.cli.aggregation:aggregation",
     "keys": "aligned.cli.keys:keys",
     "batcher": "aligned.cli.roles:batcher",
     "operator": "aligned.cli.roles:operator",

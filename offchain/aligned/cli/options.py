@@ -10,9 +10,16 @@ from typing import Any, TypeVar
 import click
 from eth_account.signers.local import LocalAccount
 
+from aligned.chain.deployment import Deployment
 from aligned.chain.keys import load_ecdsa, read_password
 from aligned.sdk.accounts import devnet_account
-from aligned.sdk.network import DEVNET, DEVNET_CHAIN_ID, NetworkConfig
+from aligned.sdk.network import (
+    DEVNET,
+    DEVNET_AGGREGATION,
+    DEVNET_CHAIN_ID,
+    AggregationNetwork,
+    NetworkConfig,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 PASSWORD_ENV = "ALIGNED_KEYSTORE_PASSWORD"  # noqa: S105 the name of a variable, not a password
@@ -48,12 +55,73 @@ def read_network(name: str, rpc_url: str | None, batcher_url: str | None) -> Net
     """
     if name == "devnet":
         return DEVNET.at(rpc_url, batcher_url)
-    file = Path(name)
-    if not file.is_file():
-        raise click.UsageError(f"--network {name!r}: neither 'devnet' nor a deployment file")
+    file = deployment_file(name)
     if rpc_url is None:
         raise click.UsageError("a deployment file says nothing about endpoints: give --rpc-url as well")
     return NetworkConfig.from_deployment(file, rpc_url, batcher_url or DEVNET.batcher_url)
+
+
+def aggregation_options(function: F) -> F:
+    """Adds --network, --rpc-url, --gateway-url, --beacon-url; the command receives `network: AggregationNetwork`."""
+
+    @click.option(
+        "--network",
+        "network_name",
+        envvar="ALIGNED_NETWORK",
+        default="devnet",
+        show_default=True,
+        help="'devnet', or a deployment file such as deployments/1.json.",
+    )
+    @click.option("--rpc-url", envvar="ALIGNED_RPC_URL", help="Ethereum endpoint [default: the network's].")
+    @click.option("--gateway-url", envvar="ALIGNED_GATEWAY_URL", help="The gateway [default: the network's].")
+    @click.option(
+        "--beacon-url",
+        "beacon_urls",
+        envvar="ALIGNED_BEACON_URLS",
+        multiple=True,
+        help="A beacon node that may have the blobs; may be given again.",
+    )
+    @functools.wraps(function)
+    def with_network(
+        *args: Any,
+        network_name: str,
+        rpc_url: str | None,
+        gateway_url: str | None,
+        beacon_urls: tuple[str, ...],
+        **options: Any,
+    ) -> Any:
+        network = read_aggregation_network(network_name, rpc_url, gateway_url)
+        return function(*args, network=network.at(beacon_urls=beacon_urls), **options)
+
+    return with_network  # type: ignore[return-value]
+
+
+def read_aggregation_network(name: str, rpc_url: str | None, gateway_url: str | None) -> AggregationNetwork:
+    """Aggregation mode of the deployment called `name`, through the given endpoints.
+
+    Raises:
+        click.UsageError: a file that is not there, or endpoints missing for a deployment file.
+    """
+    if name == "devnet":
+        return DEVNET_AGGREGATION.at(rpc_url, gateway_url)
+    file = deployment_file(name)
+    if rpc_url is None or gateway_url is None:
+        raise click.UsageError(
+            "a deployment file says nothing about endpoints: give --rpc-url and --gateway-url as well"
+        )
+    return AggregationNetwork.of(Deployment.load(file), rpc_url, gateway_url)
+
+
+def deployment_file(name: str) -> Path:
+    """The file that --network names.
+
+    Raises:
+        click.UsageError: it is not there.
+    """
+    file = Path(name)
+    if not file.is_file():
+        raise click.UsageError(f"--network {name!r}: neither 'devnet' nor a deployment file")
+    return file
 
 
 def signer_options(function: F) -> F:

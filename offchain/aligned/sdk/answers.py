@@ -101,7 +101,7 @@ class Answer:
         except ValueError as error:
             kind = self._headers.get("content-type", "no content type")
             text = f"{self.path}: answer {self.status} is not JSON ({kind})"
-            raise DependencyError(service.unavailable, text) from error
+            raise self._error(service.unavailable, text) from error
         if not isinstance(answer, dict):
             raise ProtocolError(MALFORMED_MESSAGE, f"{self.path}: answer is no object")
         return answer
@@ -110,14 +110,18 @@ class Answer:
         code, text = answer.get("code"), answer.get("detail") or answer.get("title")
         code = code if isinstance(code, str) else service.unavailable
         text = text if isinstance(text, str) else f"HTTP {self.status}"
-        later = self.status in _RETRY_LATER or httpx.codes.is_server_error(self.status)
         context = {"status": self.status}
         for name in ("expected", "reason"):
             if isinstance(answer.get(name), str | int):
                 context[name] = answer[name]
         if isinstance(after := self._headers.get("retry-after"), str) and after.isdecimal():
             context["retry_after_s"] = int(after[:6])
-        return (DependencyError if later else ProtocolError)(code, text, **context)
+        return self._error(code, text, **context)
+
+    def _error(self, code: str, text: str, **context: object) -> AlignedError:
+        """What the client did wrong is so again next time; anything else may pass."""
+        is_final = httpx.codes.is_client_error(self.status) and self.status not in _RETRY_LATER
+        return (ProtocolError if is_final else DependencyError)(code, text, **context)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -60,6 +61,55 @@ class NetworkConfig:
         return replace(self, rpc_urls=urls, batcher_url=batcher_url or self.batcher_url)
 
 
+@dataclass(frozen=True, slots=True)
+class AggregationNetwork:
+    """Aggregation mode of one deployment, as a user sees it.
+
+    Attributes:
+        rpc_urls: Ethereum endpoints, tried in order.
+        gateway_url: without a trailing slash.
+        payment_service, aggregation_service: 0x addresses.
+        beacon_urls: consensus nodes that may have the blobs, tried in order; the gateway's archive comes after them.
+    """
+
+    chain_id: int
+    rpc_urls: tuple[str, ...]
+    gateway_url: str
+    payment_service: str
+    aggregation_service: str
+    beacon_urls: tuple[str, ...] = ()
+
+    @property
+    def payment_service_bytes(self) -> bytes:
+        """20 bytes."""
+        return address_bytes(self.payment_service)
+
+    @classmethod
+    def of(cls, deployment: Deployment, rpc_url: str, gateway_url: str) -> AggregationNetwork:
+        """Addresses from a deployment."""
+        return cls(
+            chain_id=deployment.chain_id,
+            rpc_urls=(rpc_url,),
+            gateway_url=gateway_url.rstrip("/"),
+            payment_service=deployment.aggregation_payment_service,
+            aggregation_service=deployment.aggregation_service,
+        )
+
+    def at(
+        self,
+        rpc_url: str | None = None,
+        gateway_url: str | None = None,
+        beacon_urls: Sequence[str] = (),
+    ) -> AggregationNetwork:
+        """The same contracts through other endpoints."""
+        return replace(
+            self,
+            rpc_urls=(rpc_url,) if rpc_url else self.rpc_urls,
+            gateway_url=(gateway_url or self.gateway_url).rstrip("/"),
+            beacon_urls=tuple(beacon_urls) or self.beacon_urls,
+        )
+
+
 # What clients of the reference have built in for their devnet; `ape run devnet` puts the contracts there.
 DEVNET: Final = NetworkConfig(
     chain_id=DEVNET_CHAIN_ID,
@@ -67,4 +117,12 @@ DEVNET: Final = NetworkConfig(
     batcher_url="ws://127.0.0.1:8080",
     service_manager="0x1613beB3B2C4f22Ee086B2b38C1476A3cE7f78E8",
     payment_service="0x7969c5eD335650692Bc04293B07F5BF2e7A673C0",
+)
+
+DEVNET_AGGREGATION: Final = AggregationNetwork(
+    chain_id=DEVNET_CHAIN_ID,
+    rpc_urls=("http://127.0.0.1:8545",),
+    gateway_url="http://127.0.0.1:8070",
+    payment_service="0x922D6956C99E12DFeB3224DEA977D0939758A1Fe",
+    aggregation_service="0xcbEAF3BDe82155F56486Fb5a1072cb8baAf547cc",
 )
