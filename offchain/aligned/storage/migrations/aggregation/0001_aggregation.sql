@@ -97,7 +97,6 @@ CREATE TABLE aggregations (
 );
 CREATE UNIQUE INDEX aggregations_root ON aggregations (root) WHERE state <> 'failed';
 CREATE INDEX aggregations_open ON aggregations (next_try_at) WHERE state NOT IN ('final', 'failed');
-CREATE INDEX aggregations_newest ON aggregations (id DESC) WHERE state IN ('mined', 'final');
 
 -- Proofs that are proved together in one user_proofs proof. proving → proved → joined (an aggregation has it),
 -- or split (a poison proof is in it: its proofs go on in smaller chunks).

@@ -1,0 +1,137 @@
+"""The hot statements find their rows by the index that was made for them, at 50,000 rows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from aligned.core.aggregation import AggregationSystem
+from aligned.storage.aggregation import accounts, archive, payments, receipts, submissions
+from aligned.storage.aggregation.accounts import Now
+from aligned.storage.aggregation.submissions import Submission
+from aligned.storage.embedded import EmbeddedPostgres
+from aligned.storage.postgres import Database, migrate
+from tests.integration.storage.aggregation.plans import Planned, fill
+from tests.integration.storage.aggregation.rows import payment
+
+ACCOUNT = (7).to_bytes(20)
+NOW = Now(2_000_000_000, 2_000_000_012)
+Statement = Callable[[Any], Awaitable[object]]
+
+
+def _submission() -> Submission:
+    hashes = dict.fromkeys(
+        ("program_id", "commitment", "leaf", "proof_hash", "key_hash", "public_input_hash"), b"\xff" * 32
+    )
+    return Submission(
+        id=uuid.uuid4(),
+        address=ACCOUNT,
+        nonce=60_000,
+        deadline_s=NOW.now_s,
+        signature=bytes(65),
+        system=AggregationSystem.SP1,
+        proof_object="object",
+        program_key=b"key",
+        public_inputs=b"",
+        size_bytes=1,
+        **hashes,
+    )
+
+
+async def _reserve(conn: Any) -> None:
+    await accounts.lock(conn, ACCOUNT)
+    assert await submissions.reserve(conn, _submission(), NOW, 30)
+
+
+async def _judge(conn: Any) -> None:
+    found = await conn.execute(
+        "SELECT id FROM proofs WHERE state = 'verifying' ORDER BY leased_until LIMIT 2", ()
+    )
+    first, second = [row["id"] for row in await found.fetchall()]
+    assert await submissions.accept(conn, first) == "pending"
+    assert await submissions.reject(conn, second, "invalid_proof", "bad")
+
+
+async def _one_receipt(conn: Any) -> None:
+    [row], _ = await receipts.page(conn, ACCOUNT, None, 1, 2**62)
+    assert await receipts.by_id(conn, row["id"])
+    assert await receipts.history_after(conn, row["id"], 0)
+
+
+HOT: dict[str, tuple[Statement, set[str]]] = {
+    "standing": (lambda conn: accounts.standing(conn, ACCOUNT, NOW), {"accounts_pkey", "quotas_by_address"}),
+    "next nonce": (lambda conn: accounts.next_nonce(conn, ACCOUNT), {"accounts_pkey"}),
+    "quota rows": (lambda conn: accounts.quota_rows(conn, ACCOUNT, NOW.now_s), {"quotas_by_address"}),
+    "same proof": (lambda conn: submissions.find_same(conn, _submission()), {"proofs_same"}),
+    "reserve": (_reserve, {"accounts_pkey", "quotas_by_address", "quotas_pkey"}),
+    "verdicts": (_judge, {"proofs_pkey", "quotas_pkey", "proofs_verifying"}),
+    "take over": (lambda conn: submissions.take_over(conn, 30, 10), {"proofs_verifying", "proofs_pkey"}),
+    "receipt": (
+        _one_receipt,
+        {"proofs_pkey", "proofs_by_address", "proof_history_pkey", "aggregations_pkey"},
+    ),
+    "receipts": (
+        lambda conn: receipts.page(conn, ACCOUNT, None, 100, 2**62),
+        {"proofs_by_address", "proof_history_pkey"},
+    ),
+    "receipts by state": (
+        lambda conn: receipts.page(conn, ACCOUNT, "pending", 100, 2**62),
+        # All rows of the account are looked at: any index that begins with the address will do.
+        {"proof_history_pkey"},
+    ),
+    "aggregations": (lambda conn: archive.page(conn, 1, 20, 2**62), {"aggregations_pkey", "blobs_pkey"}),
+    "aggregation of a root": (
+        lambda conn: archive.by_root(conn, (5).to_bytes(32)),
+        {"aggregations_root", "blobs_pkey"},
+    ),
+    "leaves of a root": (lambda conn: archive.commitments(conn, 5), {"proofs_by_aggregation"}),
+    "payment": (
+        lambda conn: payments.record(conn, [payment(address=ACCOUNT)]),
+        {"proofs_by_quota", "quotas_by_address"},
+    ),
+    "orphaned payments": (
+        lambda conn: payments.orphan_from(conn, 49_998),
+        {"payments_by_block", "quotas_payment_id_key", "proofs_by_quota", "quotas_by_address"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def filled_url(postgres_server: EmbeddedPostgres) -> str:
+    """A database with 50,000 rows, which the tests of this file only read: they roll back what they write."""
+    return postgres_server.url("filled")
+
+
+@pytest_asyncio.fixture
+async def filled(filled_url: str) -> AsyncIterator[Database]:
+    async with Database(filled_url) as db:
+        if await migrate(db, "aggregation"):
+            await fill(db)
+        yield db
+
+
+class _RollBack(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", HOT)
+async def test_plan__hot_statement_at_50000_rows__uses_its_index(filled: Database, name: str) -> None:
+    statement, wanted = HOT[name]
+    with pytest.raises(_RollBack):
+        async with filled.transaction() as conn:
+            planned = Planned(conn)
+            await statement(planned)
+            raise _RollBack
+    assert planned.whole_tables == set()
+    assert wanted <= planned.indexes, planned.scans
+
+
+async def test_planned__statement_without_an_index__is_seen(filled: Database) -> None:
+    async with filled.transaction() as conn:
+        planned = Planned(conn)
+        await planned.execute("SELECT 1 FROM proofs WHERE size_bytes = 2")
+    assert planned.whole_tables == {"proofs"}
