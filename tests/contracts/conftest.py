@@ -12,6 +12,7 @@ from payment_helper import DEPOSIT
 from quorum_helper import FEE_WEI, POINTER, Answer, bond_and_register, sign_task
 from reverting import revert_of
 
+from aligned.core.aggregation import AggregationSystem
 from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy import deploy
 from aligned.devnet.params import DeploymentParams, FixedAddresses
@@ -92,9 +93,15 @@ def sender(web3, owner):
     return Web3Sender(web3, owner.address)
 
 
+@pytest.fixture(scope="session")
+def programs():
+    """Aggregating programs: which ones they are does not matter to the contracts."""
+    return {system: bytes([0, *([int(system)] * 31)]) for system in AggregationSystem}
+
+
 @pytest.fixture(scope="module")
-def deployment(sender, params, artifacts):
-    return deploy(sender, params, artifacts)
+def deployment(sender, params, artifacts, programs):
+    return deploy(sender, params, artifacts, programs=programs)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +127,11 @@ def payment_service(project, deployment):
 @pytest.fixture(scope="module")
 def subscriptions(project, deployment):
     return project.AggregationModePaymentService.at(deployment.aggregation_payment_service)
+
+
+@pytest.fixture(scope="module")
+def aggregation_service(project, deployment):
+    return project.AlignedProofAggregationService.at(deployment.aggregation_service)
 
 
 @pytest.fixture(scope="module")

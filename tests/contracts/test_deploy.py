@@ -7,19 +7,27 @@ import pytest
 from aligned.core.errors import InvariantError, ProtocolError
 from aligned.devnet.deploy import deploy
 from aligned.devnet.deploy_checks import check_deployment
+from aligned.devnet.deploy_plan import Plan
 from aligned.devnet.layout import PARAMS
 from aligned.devnet.params import DeploymentParams
-from aligned.devnet.senders import anvil_place
+from aligned.devnet.senders import Web3Sender, anvil_place
 
 FIXED = DeploymentParams.load(PARAMS / "devnet.yaml").fixed
 
 
-def test_deploy__devnet_parameters__state_is_what_they_say(sender, params, deployment):
-    check_deployment(sender, params, deployment)
+@pytest.fixture
+def plan(sender, params, artifacts, programs):
+    return Plan(sender, params, artifacts, None, programs)
+
+
+def test_deploy__devnet_parameters__state_is_what_they_say(plan, deployment):
+    check_deployment(plan, deployment)
     assert deployment.chain_id == 31337
 
 
-def test_deploy__fixed_addresses__proxies_stand_there_initialised(sender, params, artifacts, web3):
+def test_deploy__fixed_addresses__proxies_stand_there_initialised(params, artifacts, web3, newcomer):
+    """By another account: the addresses are those at which a much used account 0 would create contracts."""
+    sender = Web3Sender(web3, newcomer.address)
     placed = deploy(sender, params.model_copy(update={"fixed": FIXED}), artifacts, anvil_place(web3))
     assert FIXED.named()
     assert placed.model_dump(include=set(FIXED.model_dump())) == FIXED.model_dump()
@@ -52,14 +60,12 @@ def test_deploy__admin_without_timelock__refused(sender, params, artifacts, non_
         deploy(sender, params.model_copy(update={"roles": roles}), artifacts)
 
 
-def test_check_deployment__configuration_changed_afterwards__named(
-    sender, params, deployment, service_manager, owner
-):
+def test_check_deployment__configuration_changed_afterwards__named(plan, deployment, service_manager, owner):
     config = list(service_manager.config())
     config[2] += 1
     service_manager.setConfig(config, sender=owner)
     with pytest.raises(InvariantError, match="AlignedLayerServiceManager.config"):
-        check_deployment(sender, params, deployment)
+        check_deployment(plan, deployment)
 
 
 def test_params__stake_leaves_before_the_response_window_ends__refused(params):
@@ -79,6 +85,7 @@ def test_params__production_with_bonded_stake_and_no_slasher__refused(params, no
     """Stake that nobody can slash secures nothing."""
     named = dict.fromkeys(("admin", "guardian", "ejector", "slasher"), non_owner.address)
     raw = params.model_dump() | {"chain_id": 1, "roles": named}
+    raw["aggregation"]["verifiers"] = "groth16"
     raw["payment"]["batcher"] = raw["aggregation"]["recipient"] = non_owner.address
     DeploymentParams.model_validate(raw)
     del named["slasher"]

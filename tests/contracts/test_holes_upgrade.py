@@ -7,7 +7,7 @@ from reverting import revert_of
 
 from aligned.devnet.deploy_roles import IMPLEMENTATION_SLOT
 
-CONTRACTS = ("service_manager", "payment_service", "registry", "subscriptions")
+CONTRACTS = ("service_manager", "payment_service", "registry", "subscriptions", "aggregation_service")
 
 
 @pytest.fixture(params=CONTRACTS)
@@ -17,13 +17,22 @@ def proxy(request):
 
 @pytest.fixture
 def initializer(
-    proxy, registry, service_manager, payment_service, subscriptions, non_owner, params, stake_source
+    proxy,
+    registry,
+    service_manager,
+    payment_service,
+    subscriptions,
+    aggregation_service,
+    non_owner,
+    params,
+    stake_source,
 ):
     arguments = {
         service_manager.address: (non_owner, params.service.abi()),
         payment_service.address: (non_owner, non_owner),
         registry.address: (non_owner, params.registry.abi(), stake_source),
-        subscriptions.address: (non_owner, non_owner, *params.aggregation.abi()),
+        subscriptions.address: (non_owner, non_owner, *params.aggregation.terms()),
+        aggregation_service.address: (non_owner,),
     }
     return arguments[proxy.address]
 
@@ -101,6 +110,11 @@ RESTRICTED = [
     ("subscriptions", "setFundsRecipient", ("0x" + "11" * 20,)),
     ("subscriptions", "setIntakePaused", (True,)),
     ("subscriptions", "grant", (["0x" + "11" * 20], 1, 2**40)),
+    ("aggregation_service", "allowProgram", (1, b"\x01" * 32, "0x" + "11" * 20)),
+    ("aggregation_service", "disallowProgram", (b"\x01" * 32,)),
+    ("aggregation_service", "revokeProgram", (b"\x01" * 32, [])),
+    ("aggregation_service", "revokeRoots", ([b"\x01" * 32],)),
+    ("aggregation_service", "setVerificationPaused", (True,)),
     ("registry", "setConfig", ((1, 1, 11_000, 1, 1),)),
     ("registry", "setStakeSource", ("0x" + "11" * 20,)),
     ("registry", "eject", ("0x" + "11" * 20,)),

@@ -36,6 +36,7 @@ class Deployment(BaseModel):
     stake_source: Address = Field(description="IStakeSource in force at deployment")
     access_manager: Address = Field(description="AccessManager that holds the roles")
     aggregation_payment_service: Address = Field(description="AggregationModePaymentService proxy")
+    aggregation_service: Address = Field(description="AlignedProofAggregationService proxy")
     deployed_block: int = Field(ge=0, description="block before which none of the contracts has events")
 
     @classmethod

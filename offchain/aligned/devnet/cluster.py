@@ -1,10 +1,9 @@
-"""The whole fast mode on one machine: chain, contracts, database, store, and every role as a process of its own."""
+"""Both products on one machine: chain, contracts, database, store, and every role as a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,21 +14,20 @@ from aligned.chain.client import ChainClient
 from aligned.chain.contracts import ServiceManager
 from aligned.chain.deployment import Deployment
 from aligned.core.errors import DependencyError, InvariantError
-from aligned.devnet import layout
 from aligned.devnet.anvil import CHAIN_ID, Anvil, Cheats
-from aligned.devnet.keys import AGGREGATOR, BATCHER, DEPLOYER, KeyFolder, RoleKeys
+from aligned.devnet.beacon import BeaconStandin
+from aligned.devnet.keys import AGGREGATOR, BATCHER, DEPLOYER, PROOF_AGGREGATOR, KeyFolder, RoleKeys
 from aligned.devnet.layout import Layout, Shared
-from aligned.devnet.process import ManagedProcess, free_port
+from aligned.devnet.roles import AggregationConfig, Role, RoleSpec, aggregation_roles, fast_mode_roles
 from aligned.devnet.setup import deploy_contracts, register_operators
 from aligned.sdk.accounts import devnet_account
-from aligned.sdk.network import NetworkConfig
+from aligned.sdk.network import AggregationNetwork, NetworkConfig
 from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.serve import FolderServer
 
-_READY_TIMEOUT_S = 60.0
 _BLOCK_POLL_S = 0.1
 _ACCOUNT_BALANCE_WEI = 1_000 * 10**18
-_USERS = range(3, 10)
+_USERS = range(4, 10)
 
 Progress = Callable[[str], None]
 
@@ -44,8 +42,9 @@ class ClusterConfig:
         switched_off: which of them do not run, by index.
         rpc_url: a development node that runs already; None starts an anvil.
         chain_id: of that node.
-        rpc_port, batcher_port: 0 takes free ones.
+        rpc_port, batcher_port, gateway_port: 0 takes free ones.
         durable: keep the database safe against power loss (slower).
+        aggregation: how aggregation mode runs; None leaves its roles out.
     """
 
     home: Path
@@ -55,26 +54,10 @@ class ClusterConfig:
     chain_id: int = CHAIN_ID
     rpc_port: int = 0
     batcher_port: int = 0
+    gateway_port: int = 0
     block_time_s: int = 1
     durable: bool = False
-
-
-@dataclass(slots=True)
-class Role:
-    """A role's process and where it says that it is ready."""
-
-    process: ManagedProcess
-    port: int
-
-    @property
-    def url(self) -> str:
-        """HTTP base URL."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> None:
-        """Starts it and waits until it is ready."""
-        self.process.start()
-        await self.process.wait_ready(f"{self.url}/readyz", _READY_TIMEOUT_S)
+    aggregation: AggregationConfig | None = AggregationConfig()
 
 
 @dataclass(slots=True)
@@ -84,6 +67,7 @@ class _Parts:
     anvil: Anvil | None = None
     postgres: EmbeddedPostgres | None = None
     store: FolderServer | None = None
+    beacon: BeaconStandin | None = None
     roles: dict[str, Role] = field(default_factory=dict)
     chain: ChainClient | None = None
 
@@ -96,6 +80,7 @@ class Cluster:
     """
 
     network: NetworkConfig
+    aggregation: AggregationNetwork
     deployment: Deployment
 
     def __init__(self, config: ClusterConfig, progress: Progress | None = None) -> None:
@@ -139,8 +124,9 @@ class Cluster:
             await asyncio.to_thread(role.process.stop)
         if parts.chain is not None:
             await self._leave_chain(parts.chain)
-        if parts.store is not None:
-            parts.store.stop()
+        for server in (parts.beacon, parts.store):
+            if server is not None:
+                server.stop()
         if parts.postgres is not None:
             await asyncio.to_thread(parts.postgres.stop)
         if parts.anvil is not None:
@@ -184,7 +170,7 @@ class Cluster:
         return self._parts.store.base_url
 
     def role(self, name: str) -> Role:
-        """Role "batcher", "aggregator" or "operator-0", also one that is switched off."""
+        """Role "batcher", "gateway" or "operator-0", also one that is switched off."""
         return self._parts.roles[name]
 
     @property
@@ -203,7 +189,7 @@ class Cluster:
         return anvil.url
 
     async def _prepare_chain(self, operators: list[RoleKeys]) -> None:
-        numbers = (DEPLOYER, BATCHER, AGGREGATOR, *_USERS)
+        numbers = (DEPLOYER, BATCHER, AGGREGATOR, PROOF_AGGREGATOR, *_USERS)
         addresses = [bytes.fromhex(devnet_account(number).address[2:]) for number in numbers]
         for address in [*addresses, *(keys.address for keys in operators)]:
             await self.cheats.set_balance(address, _ACCOUNT_BALANCE_WEI)
@@ -229,34 +215,30 @@ class Cluster:
 
     async def _start_roles(self, shared: Shared, keys: KeyFolder, operators: list[RoleKeys]) -> None:
         self._say("starting batcher, operators and aggregator")
-        batcher, aggregator = self.config.batcher_port or free_port(), free_port()
-        self._add(
-            "batcher",
-            ("batcher", "run"),
-            batcher,
-            layout.batcher_sections(shared, keys.ecdsa("batcher", BATCHER), batcher),
-        )
-        own = layout.aggregator_sections(shared, keys.ecdsa("aggregator", AGGREGATOR), aggregator)
-        self._add("aggregator", ("aggregator", "run"), aggregator, own)
-        url = self.role("aggregator").url
-        for index, operator in enumerate(operators):
-            port = free_port()
-            own = layout.operator_sections(shared, operator, port, url)
-            self._add(f"operator-{index}", ("operator", "run"), port, own)
+        specs = list(fast_mode_roles(shared, keys, operators, self.config.batcher_port))
+        if self.config.aggregation is not None:
+            self._say("starting payments poller, gateway and proof aggregator as well")
+            specs += aggregation_roles(shared, keys, self.config.aggregation, self.config.gateway_port)
+        for spec in specs:
+            self._parts.roles[spec.name] = Role.prepare(spec, shared, self._database_url(spec))
         off = {f"operator-{index}" for index in self.config.switched_off}
         await asyncio.gather(*(role.start() for name, role in self._parts.roles.items() if name not in off))
         self.network = NetworkConfig(
             chain_id=self.config.chain_id,
             rpc_urls=(shared.rpc_url,),
-            batcher_url=f"ws://127.0.0.1:{batcher}",
+            batcher_url=f"ws://127.0.0.1:{self.role('batcher').port}",
             service_manager=self.deployment.service_manager,
             payment_service=self.deployment.payment_service,
         )
+        if self.config.aggregation is not None:
+            self.aggregation = self._aggregation_network(shared.rpc_url)
 
-    def _add(self, name: str, arguments: tuple[str, ...], port: int, sections: layout.Sections) -> None:
-        path = self.layout.settings(name)
-        layout.write_settings(path, sections)
+    def _aggregation_network(self, rpc_url: str) -> AggregationNetwork:
+        self._parts.beacon = BeaconStandin(rpc_url)
+        self._parts.beacon.start()
+        network = AggregationNetwork.of(self.deployment, rpc_url, self.role("gateway").url)
+        return network.at(beacon_urls=(self._parts.beacon.url,))
+
+    def _database_url(self, spec: RoleSpec) -> str:
         assert self._parts.postgres is not None
-        argv = [sys.executable, "-m", "aligned.cli.main", *arguments, "--config", str(path)]
-        env = {"ALIGNED__DATABASE__URL": self._parts.postgres.url(name.replace("-", "_"))}
-        self._parts.roles[name] = Role(ManagedProcess(name, argv, self.layout.log(name), env), port)
+        return self._parts.postgres.url(spec.database)

@@ -6,10 +6,13 @@ on chain is compared with the parameters (aligned.devnet.deploy_checks).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aligned.chain.abi import contract_abi
 from aligned.chain.deployment import Deployment
+from aligned.core.aggregation import AggregationSystem
 from aligned.devnet.artifacts import Artifacts
-from aligned.devnet.deploy_aggregation import deploy_subscriptions
+from aligned.devnet.deploy_aggregation import chunk_programs, deploy_aggregation_service, deploy_subscriptions
 from aligned.devnet.deploy_checks import check_before, check_deployment
 from aligned.devnet.deploy_plan import Place, Plan
 from aligned.devnet.deploy_roles import ADMIN_ROLE, ROLE_FUNCTIONS, contract_addresses, role_holders
@@ -18,7 +21,11 @@ from aligned.devnet.senders import Sender
 
 
 def deploy(
-    send: Sender, params: DeploymentParams, artifacts: Artifacts, place: Place | None = None
+    send: Sender,
+    params: DeploymentParams,
+    artifacts: Artifacts,
+    place: Place | None = None,
+    programs: Mapping[AggregationSystem, bytes] | None = None,
 ) -> Deployment:
     """Deploys everything, hands the roles over and checks the result.
 
@@ -27,14 +34,15 @@ def deploy(
         params: validated parameters of the network.
         artifacts: compiled contracts.
         place: devnet only, needed for fixed proxy addresses.
+        programs: the aggregating program of each system; those of this release if not given.
 
     Raises:
         ProtocolError: invalid_deployment_params for another chain's parameters, before the first transaction.
         DependencyError: a transaction failed.
         InvariantError: deployment_check, the state on chain is not what the parameters say.
     """
-    check_before(send, params, place is not None)
-    plan = Plan(send, params, artifacts, place)
+    plan = Plan(send, params, artifacts, place, chunk_programs() if programs is None else programs)
+    check_before(plan)
     first_block = send.block_number()
     manager = plan.create("AlignedAccessManager", send.address)
     stake_source, registry = _deploy_registry(plan, manager)
@@ -47,11 +55,12 @@ def deploy(
         operator_registry=registry,
         stake_source=stake_source,
         aggregation_payment_service=deploy_subscriptions(plan, manager),
+        aggregation_service=deploy_aggregation_service(plan, manager),
         access_manager=manager,
         deployed_block=first_block,
     )
     _assign_roles(plan, deployment)
-    check_deployment(send, params, deployment)
+    check_deployment(plan, deployment)
     return deployment
 
 

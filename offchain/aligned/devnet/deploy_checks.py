@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aligned.chain.abi import contract_abi
 from aligned.chain.deployment import Deployment
 from aligned.core.errors import InvariantError, ProtocolError
+from aligned.devnet.deploy_aggregation_checks import (
+    Expectation,
+    aggregation_problems,
+    aggregation_views,
+    verifier_problems,
+    view,
+)
+from aligned.devnet.deploy_plan import Plan
 from aligned.devnet.deploy_roles import (
     ADMIN_ROLE,
     IMPLEMENTATION_SLOT,
+    ROLE_FUNCTIONS,
     contract_addresses,
     role_holders,
 )
@@ -20,20 +27,21 @@ DEPLOYMENT_CHECK = "deployment_check"
 _GET_MIN_DELAY = bytes.fromhex("f27a0c92")  # TimelockController.getMinDelay()
 
 
-def check_before(send: Sender, params: DeploymentParams, can_place: bool) -> None:
+def check_before(plan: Plan) -> None:
     """Refuses what can be known to be wrong without a transaction.
 
     Raises:
         ProtocolError: invalid_deployment_params.
     """
+    send, params = plan.send, plan.params
     problems = []
     if send.chain_id() != params.chain_id:
         problems.append(f"parameters are for chain {params.chain_id}, connected to {send.chain_id()}")
-    if params.fixed.named() and not can_place:
+    if params.fixed.named() and plan.place is None:
         problems.append("fixed addresses need a node that can place code")
     if params.stake.source is not None and not send.code(params.stake.source):
         problems.append(f"stake source {params.stake.source} has no code")
-    problems += _timelock_problems(send, params)
+    problems += _timelock_problems(send, params) + aggregation_problems(plan)
     if problems:
         raise ProtocolError(INVALID_PARAMS, "; ".join(problems))
 
@@ -48,18 +56,20 @@ def _timelock_problems(send: Sender, params: DeploymentParams) -> list[str]:
     return [] if delay >= least else [f"admin's delay is {delay} s, expected at least {least} s"]
 
 
-def check_deployment(send: Sender, params: DeploymentParams, deployment: Deployment) -> None:
+def check_deployment(plan: Plan, deployment: Deployment) -> None:
     """Compares the chain with the parameters.
 
     Raises:
         InvariantError: deployment_check, with everything that differs.
     """
-    expected = _expected_views(send, params, deployment)
+    send, params = plan.send, plan.params
+    expected = _expected_views(send, params, deployment) + aggregation_views(plan, deployment)
     problems = [
         f"{name}.{function} = {got}, expected {want}"
         for name, address, function, args, want in expected
-        if (got := _view(send, name, address, function, *args)) != want
+        if (got := view(send, name, address, function, *args)) != want
     ]
+    problems += verifier_problems(plan, deployment)
     for name, address in contract_addresses(params, deployment).items():
         if (
             name != "LocalStakeSource"
@@ -68,9 +78,6 @@ def check_deployment(send: Sender, params: DeploymentParams, deployment: Deploym
             problems.append(f"{name}: {address} is no proxy")
     if problems:
         raise InvariantError(DEPLOYMENT_CHECK, "; ".join(problems))
-
-
-Expectation = tuple[str, str, str, tuple[object, ...], Any]
 
 
 def _expected_views(send: Sender, params: DeploymentParams, deployment: Deployment) -> list[Expectation]:
@@ -87,9 +94,9 @@ def _expected_views(send: Sender, params: DeploymentParams, deployment: Deployme
         ("BatcherPaymentService", payment, "batcherWallet", (), batcher.lower()),
         ("BatcherPaymentService", payment, "DEFAULT_FEE_CAP", (), params.payment.default_fee_cap_wei),
     ]
-    views += _subscription_views(send, params, deployment.aggregation_payment_service)
     for name, address in contract_addresses(params, deployment).items():
         views.append((name, address, "authority", (), manager.lower()))
+    views += _role_views(params, deployment)
     for role, holder in role_holders(params, send.address).items():
         views.append(("AccessManager", manager, "hasRole", (role, holder), (True, 0)))
     if params.chain_id != DEVNET_CHAIN_ID and params.roles.admin != send.address:
@@ -97,20 +104,18 @@ def _expected_views(send: Sender, params: DeploymentParams, deployment: Deployme
     return views
 
 
-def _subscription_views(send: Sender, params: DeploymentParams, address: str) -> list[Expectation]:
-    terms, name = params.aggregation, "AggregationModePaymentService"
-    recipient = terms.recipient or send.address
+def _role_views(params: DeploymentParams, deployment: Deployment) -> list[Expectation]:
+    addresses = contract_addresses(params, deployment)
     return [
-        (name, address, "amountToPayInWei", (), terms.price_wei),
-        (name, address, "proofsPerPeriod", (), terms.proofs_per_period),
-        (name, address, "paymentExpirationTimeSeconds", (), terms.period_s),
-        (name, address, "maxSubscriptionTimeAhead", (), terms.max_ahead_s),
-        (name, address, "paymentFundsRecipient", (), recipient.lower()),
-        (name, address, "intakePaused", (), False),
+        (
+            "AccessManager",
+            deployment.access_manager,
+            "getTargetFunctionRole",
+            (addresses[name], contract_abi(name).functions[function].selector),
+            role,
+        )
+        for role, contracts in ROLE_FUNCTIONS.items()
+        for name, functions in contracts.items()
+        if name in addresses
+        for function in functions
     ]
-
-
-def _view(send: Sender, name: str, address: str, function: str, *args: object) -> Any:
-    codec = contract_abi(name).functions[function]
-    values = codec.decode(send.call(address, codec.encode(*args)))
-    return values[0] if len(values) == 1 else values

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aligned.chain.abi import contract_abi
+from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import ProtocolError
 from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy_roles import IMPLEMENTATION_SLOT
@@ -18,12 +19,17 @@ Place = Callable[[str, bytes, int, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What all steps share."""
+    """What all steps share.
+
+    Attributes:
+        programs: the aggregating program of each system.
+    """
 
     send: Sender
     params: DeploymentParams
     artifacts: Artifacts
     place: Place | None
+    programs: Mapping[AggregationSystem, bytes]
 
     def create(self, name: str, *args: object) -> str:
         """Deploys contract `name`."""

@@ -16,6 +16,12 @@ ROLE_FUNCTIONS: dict[int, dict[str, tuple[str, ...]]] = {
         "AlignedLayerServiceManager": ("setIntakePaused", "disableVerifier", "revokeBatch"),
         "BatcherPaymentService": ("setIntakePaused",),
         "AggregationModePaymentService": ("setIntakePaused",),
+        "AlignedProofAggregationService": (
+            "disallowProgram",
+            "revokeProgram",
+            "revokeRoots",
+            "setVerificationPaused",
+        ),
     },
     EJECTOR_ROLE: {"OperatorRegistry": ("eject",)},
     SLASHER_ROLE: {"LocalStakeSource": ("slash",)},
@@ -43,6 +49,7 @@ def contract_addresses(params: DeploymentParams, deployment: Deployment) -> dict
         "BatcherPaymentService": deployment.payment_service,
         "OperatorRegistry": deployment.operator_registry,
         "AggregationModePaymentService": deployment.aggregation_payment_service,
+        "AlignedProofAggregationService": deployment.aggregation_service,
     }
     if params.stake.source is None:
         addresses["LocalStakeSource"] = deployment.stake_source

@@ -21,6 +21,7 @@ from aligned.sdk.accounts import devnet_account
 DEPLOYER: Final = 0
 BATCHER: Final = 1
 AGGREGATOR: Final = 2
+PROOF_AGGREGATOR: Final = 3
 FIRST_USER: Final = 5
 FIRST_OPERATOR: Final = 10
 

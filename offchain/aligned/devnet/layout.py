@@ -88,12 +88,12 @@ class Shared:
 def batcher_sections(shared: Shared, keys: RoleKeys, port: int) -> Sections:
     """Settings of the batcher; a batch may close in every block."""
     own = {"port": port, "batch_interval_blocks": 1, "verifier_workers": 1, "receipt_deadline_s": 600}
-    return shared.sections() | {"batcher": own | _key_fields(keys)}
+    return shared.sections() | {"batcher": own | key_fields(keys)}
 
 
 def aggregator_sections(shared: Shared, keys: RoleKeys, port: int) -> Sections:
     """Settings of the aggregator."""
-    return shared.sections() | {"aggregator": {"port": port, "late_signer_wait_s": 0.5} | _key_fields(keys)}
+    return shared.sections() | {"aggregator": {"port": port, "late_signer_wait_s": 0.5} | key_fields(keys)}
 
 
 def operator_sections(shared: Shared, keys: RoleKeys, port: int, aggregator_url: str) -> Sections:
@@ -106,10 +106,11 @@ def operator_sections(shared: Shared, keys: RoleKeys, port: int, aggregator_url:
         "bls_keystore_file": str(keys.bls_keystore_file),
         "bls_password_file": str(keys.password_file),
     }
-    return shared.sections() | {"operator": own | _key_fields(keys)}
+    return shared.sections() | {"operator": own | key_fields(keys)}
 
 
-def _key_fields(keys: RoleKeys) -> dict[str, object]:
+def key_fields(keys: RoleKeys) -> dict[str, object]:
+    """What a role with an account is told about its key."""
     return {"keystore_file": str(keys.keystore_file), "password_file": str(keys.password_file)}
 
 

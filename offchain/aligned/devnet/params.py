@@ -6,23 +6,18 @@ from pathlib import Path
 from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from aligned.chain.deployment import Address
 from aligned.core.errors import ProtocolError
+from aligned.devnet.params_aggregation import UINT96_MAX, AggregationParams, Section
 
 INVALID_PARAMS = "invalid_deployment_params"
 DEVNET_CHAIN_ID = 31337
-UINT96_MAX = 2**96 - 1
 MAX_OPERATORS = 1024
-MAX_TIME_AHEAD_S = 3650 * 86_400
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RegistryParams(_Section):
+class RegistryParams(Section):
     """`RegistryConfig` of the operator registry."""
 
     min_stake_wei: int = Field(ge=1, le=UINT96_MAX // MAX_OPERATORS)
@@ -42,7 +37,7 @@ class RegistryParams(_Section):
         )
 
 
-class ServiceParams(_Section):
+class ServiceParams(Section):
     """`ServiceConfig` of the service manager (intake starts open)."""
 
     min_total_stake_wei: int = Field(ge=1, le=UINT96_MAX)
@@ -65,34 +60,14 @@ class ServiceParams(_Section):
         )
 
 
-class PaymentParams(_Section):
+class PaymentParams(Section):
     """Constructor and initialiser of the batcher payment service."""
 
     default_fee_cap_wei: int = Field(ge=1, lt=2**64)
     batcher: Address | None = Field(default=None, description="first batcher; devnet only: the deployer")
 
 
-class AggregationParams(_Section):
-    """Aggregation mode: the terms of its subscriptions."""
-
-    price_wei: int = Field(ge=1, le=UINT96_MAX)
-    proofs_per_period: int = Field(ge=1, lt=2**32)
-    period_s: int = Field(ge=1)
-    max_ahead_s: int = Field(le=MAX_TIME_AHEAD_S)
-    recipient: Address | None = Field(default=None, description="gets the money; devnet only: the deployer")
-
-    def abi(self) -> tuple[int, ...]:
-        """In the order of `setTerms`."""
-        return (self.price_wei, self.proofs_per_period, self.period_s, self.max_ahead_s)
-
-    @model_validator(mode="after")
-    def _renewal_before_the_end_has_room(self) -> Self:
-        if self.max_ahead_s < 2 * self.period_s:
-            raise ValueError("max_ahead_s must be at least two periods")
-        return self
-
-
-class StakeParams(_Section):
+class StakeParams(Section):
     """Where weights come from: an existing IStakeSource, or a new LocalStakeSource with this unbonding time."""
 
     source: Address | None = None
@@ -105,7 +80,7 @@ class StakeParams(_Section):
         return self
 
 
-class RoleParams(_Section):
+class RoleParams(Section):
     """Holders of the access manager's roles; on a devnet the deployer stands in for any that is missing."""
 
     admin: Address | None = Field(default=None, description="a TimelockController in production")
@@ -119,19 +94,20 @@ class RoleParams(_Section):
     slasher: Address | None = Field(default=None, description="slashes the local stake source")
 
 
-class FixedAddresses(_Section):
+class FixedAddresses(Section):
     """Where a devnet's proxies shall stand: addresses that clients of the reference have built in."""
 
     service_manager: Address | None = None
     payment_service: Address | None = None
     aggregation_payment_service: Address | None = None
+    aggregation_service: Address | None = None
 
     def named(self) -> bool:
         """Whether there is any."""
         return any(self.model_dump().values())
 
 
-class DeploymentParams(_Section):
+class DeploymentParams(Section):
     """All parameters of one network."""
 
     chain_id: int = Field(gt=0)
@@ -167,6 +143,10 @@ class DeploymentParams(_Section):
         missing = [name for name, address in named.items() if address is None]
         if missing:
             raise ValueError(f"outside a devnet these must be named: {', '.join(missing)}")
+        if self.aggregation.verifiers == "dev":
+            raise ValueError(
+                "aggregation.verifiers: dev exists on a devnet only, as anybody can write dev proofs"
+            )
         if self.fixed.named():
             raise ValueError("fixed addresses exist on a devnet only")
         return self

@@ -34,6 +34,10 @@ class Sender(Protocol):
         """Reads."""
         ...
 
+    def created(self, bytecode: bytes) -> bytes:
+        """The runtime code that a creation would leave, without a transaction."""
+        ...
+
     def storage(self, address: str, slot: int) -> bytes:
         """A storage word."""
         ...
@@ -77,6 +81,10 @@ class Web3Sender:
     def call(self, to: str, data: bytes) -> bytes:
         """Reads, as the sending account."""
         return bytes(self._web3.eth.call({"to": to_checksum_address(to), "data": data, "from": self.address}))
+
+    def created(self, bytecode: bytes) -> bytes:
+        """The runtime code that a creation would leave, without a transaction."""
+        return bytes(self._web3.eth.call({"data": bytecode, "from": self.address}))
 
     def storage(self, address: str, slot: int) -> bytes:
         """A storage word."""

@@ -19,6 +19,7 @@ FIELDS = {
     "stake_source": "0x" + "04" * 20,
     "access_manager": "0x" + "05" * 20,
     "aggregation_payment_service": "0x" + "06" * 20,
+    "aggregation_service": "0x" + "07" * 20,
     "deployed_block": 7,
 }
 

@@ -1,0 +1,111 @@
+"""A stand-in for a beacon node: anvil's blobs under the slots that a client computes from timestamps.
+
+Anvil serves /eth/v1/beacon/blobs by block number and knows no slots; its blocks have distinct whole seconds, so here a
+slot is a second.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import httpx
+
+_TIMEOUT_S = 10.0
+_BLOBS = "/eth/v1/beacon/blobs/"
+
+
+class BeaconStandin:
+    """HTTP server on 127.0.0.1 in front of a development node.
+
+    Args:
+        rpc_url: of an anvil.
+        port: 0 takes a free one.
+    """
+
+    def __init__(self, rpc_url: str, port: int = 0) -> None:
+        handler = type("Handler", (_Handler,), {"node": _Node(rpc_url)})
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Base URL."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def start(self) -> None:
+        """Answers from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops answering and frees the port."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+class _Node:
+    """What is asked of anvil."""
+
+    def __init__(self, rpc_url: str) -> None:
+        self._url = rpc_url
+
+    def genesis_s(self) -> int:
+        return self._timestamp(0)
+
+    def blobs(self, slot: int, query: str) -> dict[str, Any] | None:
+        """The blobs of the block at a slot; None if the slot is empty."""
+        number = self._block_at(self.genesis_s() + slot)
+        if number is None:
+            return None
+        answer = httpx.get(f"{self._url}{_BLOBS}{number}?{query}", timeout=_TIMEOUT_S, trust_env=False)
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    def _block_at(self, timestamp_s: int) -> int | None:
+        low, high = 0, int(self._rpc("eth_blockNumber"), 16)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self._timestamp(middle) < timestamp_s else (low, middle)
+        return low if self._timestamp(low) == timestamp_s else None
+
+    def _timestamp(self, number: int) -> int:
+        return int(self._rpc("eth_getBlockByNumber", hex(number), False)["timestamp"], 16)
+
+    def _rpc(self, method: str, *params: object) -> Any:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        answer = httpx.post(self._url, json=body, timeout=_TIMEOUT_S, trust_env=False)
+        return answer.raise_for_status().json()["result"]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    node: ClassVar[_Node]
+    timeout = 30
+
+    def do_GET(self) -> None:
+        """Genesis, clock, blobs; 404 for anything else."""
+        path, query = urlsplit(self.path).path, urlsplit(self.path).query
+        if path == "/eth/v1/beacon/genesis":
+            self._answer({"data": {"genesis_time": str(self.node.genesis_s())}})
+        elif path == "/eth/v1/config/spec":
+            self._answer({"data": {"SECONDS_PER_SLOT": "1"}})
+        elif path.startswith(_BLOBS) and path.removeprefix(_BLOBS).isdecimal():
+            self._answer(self.node.blobs(int(path.removeprefix(_BLOBS)), query))
+        else:
+            self._answer(None)
+
+    def _answer(self, content: dict[str, Any] | None) -> None:
+        body = json.dumps(content or {"code": 404, "message": "not found"}).encode()
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
