@@ -31,11 +31,22 @@ class RateLimiter:
 
     def take(self, key: Hashable) -> float:
         """Takes a token: 0.0 when there was one, else the seconds until there is one."""
+        tokens, now = self._tokens(key)
+        granted = tokens >= 1.0
+        self._keep(key, tokens - 1.0 if granted else tokens, now)
+        return 0.0 if granted else (1.0 - tokens) / self._per_second
+
+    def charge(self, key: Hashable, tokens: float) -> None:
+        """Takes tokens that need not be there: a bucket may owe as much as it holds at most."""
+        left, now = self._tokens(key)
+        self._keep(key, max(left - tokens, -self._burst), now)
+
+    def _tokens(self, key: Hashable) -> tuple[float, float]:
         now = self._clock()
         tokens, at = self._buckets.pop(key, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - at) * self._per_second)
-        granted = tokens >= 1.0
-        self._buckets[key] = (tokens - 1.0 if granted else tokens, now)
+        return min(self._burst, tokens + (now - at) * self._per_second), now
+
+    def _keep(self, key: Hashable, tokens: float, now: float) -> None:
+        self._buckets[key] = (tokens, now)
         if len(self._buckets) > self._max_keys:
             self._buckets.popitem(last=False)
-        return 0.0 if granted else (1.0 - tokens) / self._per_second

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, IPvAnyNetwork
 
 from aligned.settings.sections import MIB, KeySettings, Section
 
@@ -50,8 +51,8 @@ class GatewaySettings(Section):
     )
     reads_per_s: float = Field(default=100.0, gt=0, description="reads a second of one client address")
     read_burst: int = Field(default=1_000, gt=0, description="reads of one client address at once")
-    trusted_proxies: tuple[str, ...] = Field(
-        default=(), description="addresses or networks whose X-Forwarded-For is believed"
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="networks (10.0.0.0/8) whose X-Forwarded-For is believed"
     )
     max_waiters: int = Field(default=1_000, gt=0, description="long polls and event streams at a time")
     max_waiters_per_ip: int = Field(default=50, gt=0, description="such waits of one client address")
@@ -75,7 +76,90 @@ class GatewaySettings(Section):
 
 
 class ProofAggregatorSettings(KeySettings):
-    """The proof aggregator."""
+    """The proof aggregator. Its account should send nothing else: nodes hold blob transactions of an account apart."""
 
     host: str = Field(default="127.0.0.1", description="address of health and metrics")
     port: int = Field(default=0, ge=0, le=65_535, description="port of health and metrics; 0: a free one")
+    systems: tuple[Literal["sp1", "risc0"], ...] = Field(
+        default=("sp1", "risc0"), min_length=1, description="proving systems to aggregate"
+    )
+    sp1_level: Literal["native", "execute", "compressed", "groth16"] = Field(
+        default="groth16",
+        description="how far SP1 aggregations are proved; all but groth16 on the devnet only",
+    )
+    risc0_level: Literal["native", "execute", "composite", "succinct", "groth16"] = Field(
+        default="groth16",
+        description="how far RISC Zero aggregations are proved; all but groth16 on the devnet only",
+    )
+    result_dir: Path = Field(
+        default=Path(".aligned/aggregator"),
+        description="folder of the prover's inputs and results; aggregators on several machines need a shared one",
+    )
+    chunk_proofs: int = Field(
+        default=256, gt=0, le=23_808, description="proofs in a chunk, which is proved as soon as it is full"
+    )
+    max_proofs: int = Field(
+        default=3_968, gt=0, le=23_808, description="most proofs in an aggregation; 3968 fill one blob"
+    )
+    min_proofs: int = Field(
+        default=1_024, gt=0, description="trigger by count: so many proofs are aggregated at once"
+    )
+    max_age_s: float = Field(
+        default=3_600.0,
+        gt=0,
+        description="trigger by age: no proof waits longer for its aggregation to begin",
+    )
+    max_fee_per_proof_gwei: float = Field(
+        default=0.0,
+        ge=0,
+        description="trigger by cost: begin when gas and blob gas cost no more a proof; 0: not a reason",
+    )
+    execution_gas: int = Field(
+        default=250_000, gt=0, description="gas of one aggregation without its blobs, for the trigger by cost"
+    )
+    blob_execution_gas: int = Field(
+        default=60_000, gt=0, description="gas of checking one blob, for the trigger by cost"
+    )
+    daily_at: str = Field(
+        default="",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+        description="trigger by schedule: once a day at HH:MM UTC whatever waits; empty: no schedule",
+    )
+    join_wait_s: float = Field(
+        default=600.0,
+        ge=0,
+        description="longest time after max_age_s that proved chunks wait for those still being proved",
+    )
+    chunk_workers: int = Field(default=1, gt=0, le=64, description="chunks that are proved at a time")
+    lease_s: float = Field(
+        default=60.0, gt=0, description="work is taken over so long after its aggregator died"
+    )
+    proving_timeout_s: float = Field(default=14_400.0, gt=0, description="longest time for one proof")
+    max_attempts: int = Field(
+        default=3, gt=0, description="failures without a known cause after which a chunk is halved"
+    )
+    retry_s: float = Field(default=5.0, gt=0, description="first pause after a failure; doubles")
+    max_retry_s: float = Field(default=600.0, gt=0, description="longest such pause")
+    poll_s: float = Field(default=1.0, gt=0, description="pause between looks at the queue")
+    max_blob_fee_gwei: int = Field(
+        default=100, gt=0, description="most that is ever offered per blob gas; above it we wait"
+    )
+    send_timeout_s: float = Field(
+        default=600.0, gt=0, description="wait for a transaction before it is looked at afresh"
+    )
+    final_blocks: int = Field(
+        default=0,
+        ge=0,
+        description="blocks after which a root counts as final; 0: when the chain's finalized block reaches it",
+    )
+    keep_proofs: bool = Field(default=False, description="keep the proofs' files after their root is final")
+    max_proof_bytes: int = Field(
+        default=16 * MIB, gt=0, description="largest proof that is read from the store"
+    )
+    low_balance_gwei: int = Field(
+        default=100_000_000, ge=0, description="not ready when the account has less"
+    )
+
+    def level_of(self, system: str) -> str:
+        """The level of a system, by its wire name."""
+        return self.sp1_level if system == "sp1" else self.risc0_level

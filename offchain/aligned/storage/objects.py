@@ -45,11 +45,13 @@ class ObjectStore:
     Args:
         backend: an obstore store.
         public_base_url: what `pointer` puts before the key.
+        folder: where a local store keeps its objects.
     """
 
-    def __init__(self, backend: Backend, public_base_url: str) -> None:
+    def __init__(self, backend: Backend, public_base_url: str, folder: Path | None = None) -> None:
         self._backend = backend
         self._base = public_base_url.rstrip("/")
+        self._folder = folder
 
     @classmethod
     def from_url(cls, url: str, public_base_url: str) -> ObjectStore:
@@ -64,7 +66,7 @@ class ObjectStore:
         if parts.scheme in ("", "file"):
             folder = Path(unquote(parts.path) if parts.scheme else url)
             folder.mkdir(parents=True, exist_ok=True)
-            return cls(LocalStore(folder), public_base_url)
+            return cls(LocalStore(folder), public_base_url, folder)
         if parts.scheme == "memory":
             return cls(MemoryStore(), public_base_url)
         if parts.scheme == "s3":
@@ -85,6 +87,31 @@ class ObjectStore:
             await obstore.put_async(self._backend, check_key(key), data)
         except (BaseError, OSError) as error:
             raise DependencyError(STORE_UNAVAILABLE, f"put {key}: {error}") from error
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Stores the content of a file, which the caller no longer changes: a local store may only link to it.
+
+        Raises:
+            DependencyError: store_unavailable.
+        """
+        try:
+            if self._folder is None or not _link(path, self._folder / check_key(key)):
+                await obstore.put_async(self._backend, check_key(key), path)
+        except (BaseError, OSError) as error:
+            raise DependencyError(STORE_UNAVAILABLE, f"put {key}: {error}") from error
+
+    async def delete(self, key: str) -> None:
+        """Removes an object; no error when there is none.
+
+        Raises:
+            DependencyError: store_unavailable.
+        """
+        try:
+            await obstore.delete_async(self._backend, check_key(key))
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise DependencyError(STORE_UNAVAILABLE, f"delete {key}: {error}") from error
 
     async def put_content(self, data: bytes, suffix: str = "") -> str:
         """Stores `data` under its own hash and returns that key."""
@@ -110,3 +137,12 @@ class ObjectStore:
             raise ProtocolError(OBJECT_NOT_FOUND, key) from error
         except (BaseError, OSError) as error:
             raise DependencyError(STORE_UNAVAILABLE, f"get {key}: {error}") from error
+
+
+def _link(path: Path, target: Path) -> bool:
+    """Whether `target` is now another name of the file; False across file systems, or where it exists."""
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        return False
+    return True

@@ -92,6 +92,21 @@ class Database:
     ) -> None:
         await self.close()
 
+    def read_pool(self, size: int, timeout_s: float) -> Pool:
+        """A second pool to the same database, not opened: for single statements, each a transaction of its own.
+
+        Its connections are not looked at before they are handed out (see `reading.Reader`).
+        """
+        return AsyncConnectionPool(
+            self._url,
+            connection_class=Connection,
+            min_size=1,
+            max_size=size,
+            timeout=timeout_s,
+            kwargs=_limits(self._url) | {"row_factory": dict_row, "autocommit": True},
+            open=False,
+        )
+
     def pool(self) -> Pool:
         """The open pool."""
         if self._pool is None:

@@ -1,0 +1,1 @@
+"""Gateway of aggregation mode: takes signed proofs over HTTP, verifies them, and says what becomes of them."""

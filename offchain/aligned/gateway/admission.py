@@ -1,0 +1,185 @@
+"""From a form to a reserved row: cheap checks first, and nothing charged before everything cheap is known to be right.
+
+Order: form, deadline, signature, key and kind of the proof; payment, rate of the account, nonce and quota. Then the
+proof goes to the object store, and nonce, quota and row are written in one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from aligned_native import keccak256
+
+from aligned.core.errors import NONCE_USED, DependencyError, ProtocolError
+from aligned.gateway.claims import Domain, parse_claim, signed_submission
+from aligned.gateway.clients import Gate
+from aligned.gateway.form import Form
+from aligned.gateway.kinds import check_kind
+from aligned.gateway.refusals import refusal
+from aligned.gateway.verification import Job
+from aligned.storage.aggregation import accounts, submissions
+from aligned.storage.aggregation.accounts import Now
+from aligned.storage.aggregation.submissions import Submission
+from aligned.storage.objects import ObjectStore
+from aligned.storage.postgres import Connection, Database
+from aligned.storage.reading import Reader
+from aligned.wire.aggregator import hex_of
+from aligned.wire.gateway import EXPIRED_DEADLINE, NONCE_GAP, PAYMENT_REQUIRED, QUOTA_EXHAUSTED
+
+_HEAD_BYTES = 4
+
+
+class InDoubt(DependencyError):
+    """The database went silent while it wrote the row: there may be one, which then needs its stored proof."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where submissions go."""
+
+    db: Database
+    reader: Reader
+    objects: ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A submission that is a row.
+
+    Attributes:
+        job: what to verify; None when the same proof of the same sender was there before.
+    """
+
+    id: UUID
+    address: bytes
+    job: Job | None
+
+
+class Admission:
+    """Admits submissions.
+
+    Args:
+        clock_skew_s: a payment counts so long before its time.
+        lease_s: of the row that is written.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        domain: Domain,
+        gate: Gate,
+        clock_skew_s: int,
+        lease_s: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._stores = stores
+        self._domain = domain
+        self._gate = gate
+        self._clock_skew_s = clock_skew_s
+        self._lease_s = lease_s
+        self._clock = clock
+
+    def now(self) -> Now:
+        """The time at which quotas are judged."""
+        now_s = int(self._clock())
+        return Now(now_s, now_s + self._clock_skew_s)
+
+    async def reserve(self, proof_id: UUID, form: Form) -> Reserved:
+        """Takes nonce and quota for a form, or finds that the proof is there already.
+
+        Raises:
+            ProtocolError: see the module; also malformed_message, unsupported_system, key and kind of the proof.
+            DependencyError: database_unavailable, store_unavailable; an InDoubt, if there may be a row all the same.
+        """
+        claim = parse_claim(form)
+        if claim.deadline_s < self._clock():
+            raise refusal(EXPIRED_DEADLINE, f"the signature was good until {claim.deadline_s}")
+        head, proof_hash = await asyncio.to_thread(_digest, form.proof)
+        submission = signed_submission(proof_id, form, claim, proof_hash, self._domain)
+        check_kind(claim.system, head)
+        found = await self._stores.reader.run(lambda conn: self._precheck(conn, submission))
+        if found is not None:
+            return Reserved(found, submission.address, None)
+        return await self._store(submission, form)
+
+    async def _precheck(self, conn: Connection, submission: Submission) -> UUID | None:
+        """All that is checked in the transaction, without its locks: most refusals end here and write nothing."""
+        standing = await accounts.standing(conn, submission.address, self.now())
+        if not standing.paid and not standing.next_nonce:
+            raise _payment_required(submission.address)
+        self._gate.admit_account(submission.address)
+        same = await submissions.find_same(conn, submission)
+        if same is None:
+            _check_nonce(submission.nonce, standing.next_nonce)
+            if not standing.remaining:
+                raise _no_quota(submission.address, standing.paid)
+        return same
+
+    async def _store(self, submission: Submission, form: Form) -> Reserved:
+        """The proof first, then its row: a row never misses its proof."""
+        objects = self._stores.objects
+        await objects.put_file(submission.proof_object, form.proof)
+        try:
+            async with self._stores.db.transaction() as conn:
+                same = await self._write(conn, submission)
+        except ProtocolError:
+            await objects.delete(submission.proof_object)
+            raise
+        except DependencyError as error:
+            raise InDoubt(error.code, error.message) from error
+        if same is not None:
+            await objects.delete(submission.proof_object)
+            return Reserved(same, submission.address, None)
+        return Reserved(submission.id, submission.address, _job(submission, form.proof))
+
+    async def _write(self, conn: Connection, submission: Submission) -> UUID | None:
+        """The row, or the id of one that a parallel request wrote; under the lock of the account."""
+        next_nonce = await accounts.lock(conn, submission.address)
+        same = await submissions.find_same(conn, submission)
+        if same is not None:
+            return same
+        _check_nonce(submission.nonce, next_nonce)
+        now = self.now()
+        if not await submissions.reserve(conn, submission, now, self._lease_s):
+            raise _no_quota(submission.address, (await accounts.standing(conn, submission.address, now)).paid)
+        return None
+
+
+def _job(submission: Submission, path: Path) -> Job:
+    return Job(
+        submission.id,
+        submission.system,
+        submission.proof_object,
+        submission.program_key,
+        submission.public_inputs,
+        lane=submission.address,
+        path=path,
+    )
+
+
+def _digest(path: Path) -> tuple[bytes, bytes]:
+    data = path.read_bytes()
+    return data[:_HEAD_BYTES], keccak256(data)
+
+
+def _check_nonce(nonce: int, expected: int) -> None:
+    if nonce < expected:
+        raise refusal(NONCE_USED, f"nonce {nonce}, the next one is {expected}", expected=expected)
+    if nonce > expected:
+        raise refusal(NONCE_GAP, f"nonce {nonce}, the next one is {expected}", expected=expected)
+
+
+def _payment_required(address: bytes) -> ProtocolError:
+    return refusal(PAYMENT_REQUIRED, f"no payment of {hex_of(address)} is in its time")
+
+
+def _no_quota(address: bytes, paid: bool) -> ProtocolError:
+    if not paid:
+        return _payment_required(address)
+    return refusal(QUOTA_EXHAUSTED, f"all proofs that {hex_of(address)} paid for are used")

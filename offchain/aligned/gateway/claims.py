@@ -1,0 +1,147 @@
+"""What a form claims, and whose signature it has: all checks that need nothing but the bytes themselves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from aligned_native import keccak256, sp1_vkey_hash
+
+from aligned.core.aggregation import SP1_KEY_BYTES, AggregationSystem, commitment, leaf_of
+from aligned.core.eip712 import proof_submission_digest
+from aligned.core.errors import (
+    KEY_IS_ELF,
+    MALFORMED_KEY,
+    MALFORMED_MESSAGE,
+    UNSUPPORTED_SYSTEM,
+    ProtocolError,
+)
+from aligned.core.signing import recover_address
+from aligned.core.types import ADDRESS_BYTES, HASH_BYTES
+from aligned.gateway.form import Form
+from aligned.gateway.refusals import refusal
+from aligned.storage.aggregation.submissions import Submission
+from aligned.wire.aggregator import hex_of
+from aligned.wire.gateway import BAD_SIGNATURE, MAX_NUMBER
+
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
+_HEX = re.compile(r"0x[0-9a-fA-F]*\Z")
+_SIGNATURE_BYTES = 65
+_ELF_HEADS = (b"\x7fELF", b"R0BF")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What signatures are bound to."""
+
+    chain_id: int
+    payment_service: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a form says; the signature is of the right length, no more."""
+
+    system: AggregationSystem
+    nonce: int
+    deadline_s: int
+    signature: bytes
+    address: bytes | None
+
+
+def parse_claim(form: Form) -> Claim:
+    """The texts of a form.
+
+    Raises:
+        ProtocolError: malformed_message, unsupported_system.
+    """
+    texts = form.texts
+    name = texts["system"]
+    known = {system.wire_name: system for system in AggregationSystem}
+    if name not in known:
+        raise refusal(UNSUPPORTED_SYSTEM, f"system: got {name[:32]!r}, expected {' or '.join(known)}")
+    address = texts.get("address")
+    return Claim(
+        known[name],
+        _number("nonce", texts["nonce"]),
+        _number("deadline", texts["deadline"]),
+        _bytes("signature", texts["signature"], _SIGNATURE_BYTES),
+        None if address is None else _bytes("address", address, ADDRESS_BYTES),
+    )
+
+
+def signed_submission(
+    proof_id: UUID, form: Form, claim: Claim, proof_hash: bytes, domain: Domain
+) -> Submission:
+    """The submission that was signed.
+
+    Raises:
+        ProtocolError: bad_signature, malformed_key, key_is_elf.
+    """
+    key_hash, public_input_hash = keccak256(form.key), keccak256(form.public_inputs)
+    digest = proof_submission_digest(
+        claim.system, proof_hash, key_hash, public_input_hash, claim.nonce, claim.deadline_s,
+        domain.chain_id, domain.payment_service,
+    )  # fmt: skip
+    address = _signer(digest, claim)
+    program_id = _program_id(claim.system, form.key)
+    proof_commitment = commitment(form.public_inputs, program_id)
+    return Submission(
+        id=proof_id,
+        address=address,
+        nonce=claim.nonce,
+        deadline_s=claim.deadline_s,
+        signature=claim.signature,
+        system=claim.system,
+        program_id=program_id,
+        commitment=proof_commitment,
+        leaf=leaf_of(claim.system, proof_commitment),
+        proof_hash=proof_hash,
+        key_hash=key_hash,
+        public_input_hash=public_input_hash,
+        proof_object=f"{proof_id.hex}.proof",
+        program_key=form.key,
+        public_inputs=form.public_inputs,
+        size_bytes=form.size_bytes,
+    )
+
+
+def _number(name: str, text: str) -> int:
+    if _NUMBER.match(text) is None or int(text) > MAX_NUMBER:
+        raise refusal(MALFORMED_MESSAGE, f"{name}: expected a decimal number below 2^63")
+    return int(text)
+
+
+def _bytes(name: str, text: str, length: int) -> bytes:
+    if len(text) != 2 + 2 * length or _HEX.match(text) is None:
+        raise refusal(MALFORMED_MESSAGE, f"{name}: expected 0x and {2 * length} hex digits")
+    return bytes.fromhex(text[2:])
+
+
+def _signer(digest: bytes, claim: Claim) -> bytes:
+    raw = claim.signature
+    try:
+        address = recover_address(
+            digest, int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:64], "big"), raw[64]
+        )
+    except ProtocolError as error:
+        raise refusal(BAD_SIGNATURE, error.message) from error
+    if claim.address not in (None, address):
+        # Another chain, contract, proof or nonce gives another signer as well.
+        raise refusal(BAD_SIGNATURE, f"over what was sent it is by {hex_of(address)}")
+    return address
+
+
+def _program_id(system: AggregationSystem, key: bytes) -> bytes:
+    expected = SP1_KEY_BYTES if system is AggregationSystem.SP1 else HASH_BYTES
+    if key[:4] in _ELF_HEADS:
+        raise refusal(KEY_IS_ELF, "key: this is the program itself")
+    if len(key) != expected:
+        raise refusal(MALFORMED_KEY, f"key: got {len(key)} bytes, {system.wire_name} has {expected}")
+    if system is AggregationSystem.RISC0:
+        return key
+    try:
+        return sp1_vkey_hash(key)
+    except ValueError as error:
+        raise refusal(MALFORMED_KEY, f"key: {error}") from error

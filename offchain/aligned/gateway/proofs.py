@@ -1,0 +1,78 @@
+"""Receipts, and the wait for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from aligned.gateway.feed import StateFeed
+from aligned.gateway.refusals import refusal
+from aligned.gateway.views import receipt_of
+from aligned.storage.aggregation import receipts
+from aligned.storage.reading import Reader
+from aligned.wire.gateway import UNKNOWN_PROOF, Receipt, StateChange, has_reached
+
+_HEARTBEAT_S = 15.0
+_HEARTBEAT = b": still here\n\n"
+_RECONNECT = b"retry: 1000\n\n"
+
+
+class ProofReader:
+    """Reads proofs, at once or when their state changes."""
+
+    def __init__(self, reader: Reader, feed: StateFeed) -> None:
+        self._reader = reader
+        self._feed = feed
+
+    async def receipt(self, proof_id: UUID) -> Receipt:
+        """What is known of a proof.
+
+        Raises:
+            ProtocolError: unknown_proof.
+            DependencyError: database_unavailable.
+        """
+        row = await self._reader.run(lambda conn: receipts.by_id(conn, proof_id))
+        if row is None:
+            raise _unknown(proof_id)
+        return receipt_of(row)
+
+    async def wait(self, proof_id: UUID, until: str, timeout_s: float) -> Receipt:
+        """The receipt when the proof is as far as `until`, will go no further, or after `timeout_s`."""
+        end = time.monotonic() + timeout_s
+        with self._feed.watch(proof_id) as watch:
+            while True:
+                receipt = await self.receipt(proof_id)
+                left_s = end - time.monotonic()
+                if has_reached(receipt.state, until) or left_s <= 0 or self._feed.stopping:
+                    return receipt
+                await watch.wait(left_s)
+
+    async def events(self, proof_id: UUID, after: int, timeout_s: float) -> AsyncIterator[bytes]:
+        """Server-sent events: each line of the history behind number `after`, until the end or `timeout_s`.
+
+        The proof is known to exist.
+        """
+        end = time.monotonic() + timeout_s
+        yield _RECONNECT
+        with self._feed.watch(proof_id) as watch:
+            while time.monotonic() < end and not self._feed.stopping:
+                number = after
+                lines = await self._reader.run(
+                    lambda conn, number=number: receipts.history_after(conn, proof_id, number)  # type: ignore[misc]
+                )
+                for line in lines:
+                    after = line.pop("number")
+                    yield _event(after, StateChange(**line))
+                if lines and has_reached(lines[-1]["state"], "final"):
+                    return
+                if not await watch.wait(min(_HEARTBEAT_S, max(0.0, end - time.monotonic()))):
+                    yield _HEARTBEAT
+
+
+def _unknown(proof_id: UUID) -> Exception:
+    return refusal(UNKNOWN_PROOF, f"no proof {proof_id}")
+
+
+def _event(number: int, change: StateChange) -> bytes:
+    return f"id: {number}\nevent: state\ndata: {change.model_dump_json()}\n\n".encode()

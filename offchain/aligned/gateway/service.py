@@ -1,0 +1,163 @@
+"""Puts the gateway together and runs it. Several may run over one database and one object store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from aligned.chain.client import ChainClient
+from aligned.chain.contracts import AggregationPayments
+from aligned.chain.deployment import Deployment, address_bytes
+from aligned.core.errors import DependencyError
+from aligned.gateway.admission import Admission, Stores
+from aligned.gateway.app import Parts, build_app
+from aligned.gateway.claims import Domain
+from aligned.gateway.clients import Gate
+from aligned.gateway.feed import StateFeed
+from aligned.gateway.metrics import GatewayMetrics
+from aligned.gateway.proofs import ProofReader
+from aligned.gateway.records import Records
+from aligned.gateway.spool import Spool, open_spool
+from aligned.gateway.status import PriceFeed, StatusPage, program_ids
+from aligned.gateway.submit import Submissions
+from aligned.gateway.verification import Verification
+from aligned.loops import repeat, run_all
+from aligned.serving import serve
+from aligned.settings import Settings
+from aligned.storage.aggregation import submissions
+from aligned.storage.connect import open_database
+from aligned.storage.objects import ObjectStore
+from aligned.storage.reading import open_reader
+from aligned.verifiers.pool import VerifierPool
+
+log = structlog.get_logger(__name__)
+_GAUGES_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Open dependencies of the gateway."""
+
+    settings: Settings
+    deployment: Deployment
+    stores: Stores
+    pool: VerifierPool
+    spool: Spool
+    payments: AggregationPayments
+
+
+@asynccontextmanager
+async def open_context(settings: Settings) -> AsyncIterator[Context]:
+    """Opens database, object store, spool, chain and verifiers.
+
+    Raises:
+        AlignedError: a setting or dependency is wrong.
+    """
+    own, network = settings.gateway, settings.chain
+    deployment = Deployment.load(network.deployment_file)
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(open_database(settings.database, "aggregation"))
+        reader = await stack.enter_async_context(open_reader(db))
+        store = ObjectStore.from_url(settings.store.url, settings.store.public_base_url)
+        spool = stack.enter_context(open_spool(own.spool_dir))
+        client = await stack.enter_async_context(
+            ChainClient(network.rpc_urls, network.chain_id, timeout_s=network.request_timeout_s)
+        )
+        pool = await stack.enter_async_context(
+            VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)
+        )
+        payments = AggregationPayments(client, deployment.aggregation_payment_service)
+        yield Context(settings, deployment, Stores(db, reader, store), pool, spool, payments)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Takes and verifies proofs until `stop`.
+
+    Raises:
+        AlignedError: a setting or dependency is wrong at start, or an invariant broke.
+    """
+    async with open_context(settings) as context:
+        await Gateway(context).run(stop)
+
+
+class Gateway:
+    """The gateway's parts over their open dependencies."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        own, deployment, stores = context.settings.gateway, context.deployment, context.stores
+        domain = Domain(deployment.chain_id, address_bytes(deployment.aggregation_payment_service))
+        self._metrics = GatewayMetrics()
+        self._gate = Gate(own)
+        self._feed = StateFeed(stores.db)
+        self._verification = Verification(
+            stores.db, stores.objects, context.pool, self._metrics, own.lease_s, own.max_verifying
+        )
+        admission = Admission(stores, domain, self._gate, own.clock_skew_s, own.lease_s)
+        proofs = ProofReader(stores.reader, self._feed)
+        status = StatusPage(
+            domain,
+            address_bytes(deployment.aggregation_service),
+            own,
+            PriceFeed(context.payments, own.price_max_age_s),
+            program_ids(),
+        )
+        self.app = build_app(
+            Parts(
+                own,
+                self._gate,
+                Submissions(
+                    own, context.spool, self._gate, admission, self._verification, proofs, self._metrics
+                ),
+                proofs,
+                Records(stores.reader, own.clock_skew_s),
+                status,
+                self._metrics,
+                self._ready,
+            )
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs all loops until `stop`."""
+        own = self._context.settings.gateway
+        await self._sweep()
+        log.info("gateway_started", host=own.host, port=own.port)
+        await run_all(
+            stop,
+            *self._verification.loops(stop),
+            self._feed.run(stop),
+            repeat("gauges", self._show, stop, _GAUGES_S),
+            serve(self.app, own.host, own.port, stop),
+        )
+
+    async def _sweep(self) -> None:
+        """Removes what gateways that were killed left: uploads, and stored proofs that became no row."""
+        stores = self._context.stores
+        for leftovers in self._context.spool.leftovers():
+            for proof_id in leftovers.proof_ids:
+                async with stores.db.transaction() as conn:
+                    needed = await submissions.needs_object(conn, proof_id)
+                if not needed:
+                    await stores.objects.delete(f"{proof_id.hex}.proof")
+            log.info("leftovers_removed", uploads=len(leftovers.proof_ids))
+            leftovers.remove()
+
+    async def _ready(self) -> dict[str, object]:
+        self._context.pool.check()
+        if self._feed.stopping:
+            raise DependencyError("stopping", "the gateway is stopping")
+        async with self._context.stores.db.transaction() as conn:
+            await conn.execute("SELECT 1")
+        return {"verifying": self._verification.waiting}
+
+    async def _show(self) -> bool:
+        in_use = self._metrics.in_use
+        in_use.labels("uploads").set(self._gate.uploads.total)
+        in_use.labels("upload_bytes").set(self._gate.upload_bytes.total)
+        in_use.labels("waiters").set(self._gate.waiters.total)
+        in_use.labels("verifying").set(self._verification.waiting)
+        return False

@@ -1,0 +1,90 @@
+"""Uploads on disk until they are rows: what a killed gateway leaves behind is found and removed by the next one.
+
+A file has the name of its proof's id, which is the name of the stored object as well.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Files of a gateway that is no more."""
+
+    folder: Path
+    proof_ids: tuple[uuid.UUID, ...]
+
+    def remove(self) -> None:
+        """Deletes them."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Spool:
+    """The folder of this process among those of all gateways that share `parent`."""
+
+    def __init__(self, parent: Path, folder: Path) -> None:
+        self._parent = parent
+        self._folder = folder
+
+    def path(self, proof_id: uuid.UUID) -> Path:
+        """Where the upload of this proof is."""
+        return self._folder / proof_id.hex
+
+    def leftovers(self) -> Iterator[Leftovers]:
+        """What gateways that ended without cleaning up have left; each is locked while it is looked at."""
+        for folder in sorted(self._parent.iterdir()):
+            if folder == self._folder or not folder.is_dir():
+                continue
+            with _locked(folder) as ours:
+                if ours:
+                    yield Leftovers(folder, tuple(_ids(folder)))
+
+
+@contextmanager
+def open_spool(parent: Path) -> Iterator[Spool]:
+    """A fresh folder below `parent`, removed at the end unless a file was left in it on purpose."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / uuid.uuid4().hex
+    folder.mkdir()
+    with _locked(folder) as ours:
+        assert ours
+        try:
+            yield Spool(parent, folder)
+        finally:
+            if not list(_ids(folder)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether the folder is ours for the block; a lock ends with its process."""
+    try:
+        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    except FileNotFoundError:  # its owner removed it just now
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(lock)
+
+
+def _ids(folder: Path) -> Iterator[uuid.UUID]:
+    for path in folder.iterdir():
+        with suppress(ValueError):
+            yield uuid.UUID(hex=path.name)

@@ -1,0 +1,163 @@
+"""POST /v1/proofs: from the first byte of an upload to the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+
+from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, AlignedError
+from aligned.gateway.admission import Admission, InDoubt
+from aligned.gateway.clients import Gate
+from aligned.gateway.form import Form, FormLimits, boundary_of, read_form
+from aligned.gateway.metrics import GatewayMetrics
+from aligned.gateway.proofs import ProofReader
+from aligned.gateway.refusals import refusal
+from aligned.gateway.spool import Spool
+from aligned.gateway.verification import Verification
+from aligned.settings import GatewaySettings
+from aligned.wire.aggregator import BODY_TOO_LARGE
+from aligned.wire.gateway import UNSUPPORTED_MEDIA_TYPE, Receipt
+
+log = structlog.get_logger(__name__)
+# A refused client that is still sending gets so much read, so that it comes to read the answer.
+_DRAIN_BYTES = 8 * 1024 * 1024
+_DRAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A submission's receipt; `created` says that this request made its row."""
+
+    receipt: Receipt
+    created: bool
+
+
+class Submissions:
+    """Takes submissions."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        spool: Spool,
+        gate: Gate,
+        admission: Admission,
+        verification: Verification,
+        proofs: ProofReader,
+        metrics: GatewayMetrics,
+    ) -> None:
+        self._settings = settings
+        self._limits = FormLimits(settings.max_proof_bytes, settings.max_public_input_bytes)
+        self._spool = spool
+        self._gate = gate
+        self._admission = admission
+        self._verification = verification
+        self._proofs = proofs
+        self._metrics = metrics
+
+    async def submit(self, request: Request) -> Answered:
+        """The receipt of a proof that is pending, unpaid or further.
+
+        Raises:
+            ProtocolError: any refusal, with its status; the proof's verdict with 422.
+            DependencyError: server_busy, or something does not answer. Sending the same again is safe.
+        """
+        try:
+            client = self._gate.names.of(request)
+            self._gate.admit_upload(client)
+            self._verification.check_room()
+            size = self._announced_bytes(request)
+            with (
+                self._gate.uploads.take(client, 1, "uploads"),
+                self._gate.upload_bytes.take(client, size, "bytes of uploads"),
+            ):
+                return await self._receive(request)
+        except AlignedError as error:
+            self._metrics.refused(error.code)
+            await _drain(request)
+            raise
+
+    def _announced_bytes(self, request: Request) -> int:
+        """Size of the body, or the largest one allowed when the client does not say it."""
+        if "content-encoding" in request.headers:
+            raise refusal(UNSUPPORTED_MEDIA_TYPE, "a content encoding is not supported")
+        limit = self._limits.max_body_bytes
+        text = request.headers.get("content-length", str(limit))
+        if not text.isdecimal():
+            raise refusal(MALFORMED_MESSAGE, "content-length: not a number")
+        if len(text) > 18 or int(text) > limit:
+            raise refusal(BODY_TOO_LARGE, f"at most {limit} bytes", limit_bytes=limit)
+        return int(text)
+
+    async def _receive(self, request: Request) -> Answered:
+        boundary = boundary_of(request.headers.get("content-type", ""))
+        proof_id = uuid4()
+        path = self._spool.path(proof_id)
+        keep = False
+        try:
+            form = await self._read(request, boundary, path)
+            return await self._submit(proof_id, form)
+        except InDoubt:
+            keep = True  # the next start finds it and looks whether there is a row
+            raise
+        finally:
+            if not keep:
+                path.unlink(missing_ok=True)
+
+    async def _read(self, request: Request, boundary: bytes, path: Path) -> Form:
+        try:
+            async with asyncio.timeout(self._settings.upload_timeout_s):
+                body = _impatient(request.stream(), self._settings.upload_idle_s)
+                return await read_form(body, boundary, self._limits, path)
+        except TimeoutError as error:
+            raise refusal(TIMEOUT, "the upload takes too long") from error
+        except ClientDisconnect as error:
+            raise refusal(MALFORMED_MESSAGE, "the client went away") from error
+
+    async def _submit(self, proof_id: UUID, form: Form) -> Answered:
+        reserved = await self._admission.reserve(proof_id, form)
+        if reserved.job is None:
+            self._metrics.repeated()
+            return Answered(await self._verified_elsewhere(reserved.id), created=False)
+        verdict = await asyncio.shield(self._verification.start(reserved.job))
+        if not verdict.valid:
+            self._gate.count_rejection(reserved.address)
+            raise refusal(verdict.code, verdict.reason, id=str(reserved.id))
+        self._metrics.accepted(reserved.job.system)
+        return Answered(await self._proofs.receipt(reserved.id), created=True)
+
+    async def _verified_elsewhere(self, proof_id: UUID) -> Receipt:
+        """The receipt of a proof that another request brought, once it has its verdict."""
+        receipt = await self._proofs.wait(proof_id, "pending", self._settings.verifier_timeout_s)
+        if receipt.reject is not None:
+            raise refusal(receipt.reject.code, receipt.reject.reason, id=str(proof_id))
+        return receipt
+
+
+async def _impatient(body: AsyncIterator[bytes], idle_s: float) -> AsyncIterator[bytes]:
+    """The pieces of a body, each of which must come within `idle_s`."""
+    while True:
+        async with asyncio.timeout(idle_s):
+            try:
+                piece = await anext(body)
+            except StopAsyncIteration:
+                return
+        yield piece
+
+
+async def _drain(request: Request) -> None:
+    """Reads on for a moment: a connection that is closed on unread bytes loses the answer on its way."""
+    left = _DRAIN_BYTES
+    with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):
+        async with asyncio.timeout(_DRAIN_S):
+            while left > 0:
+                message = await request.receive()
+                left -= len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return

@@ -1,0 +1,216 @@
+"""From a reserved row to its verdict: proofs wait in a fair queue and are loaded when a verifier is near.
+
+Every row in state verifying is leased by the process that works on it. What a killed gateway leaves is taken over when
+its lease ends, by whichever gateway looks first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from aligned.core.aggregation import AggregationSystem
+from aligned.core.errors import INTERNAL_ERROR, SERVER_BUSY, VERIFIER_CRASHED, DependencyError, ProtocolError
+from aligned.core.types import ADDRESS_BYTES, VerificationData
+from aligned.gateway.metrics import GatewayMetrics
+from aligned.loops import repeat
+from aligned.storage.aggregation import submissions
+from aligned.storage.objects import OBJECT_NOT_FOUND, ObjectStore
+from aligned.storage.postgres import Database
+from aligned.verifiers.base import Verdict, refused
+from aligned.verifiers.fair_queue import FairQueue
+from aligned.verifiers.pool import VerifierPool
+
+log = structlog.get_logger(__name__)
+PROOF_LOST = "proof_lost"
+# A proof with which so many processes in a row came to no verdict is not tried again.
+_MAX_ATTEMPTS = 5
+_TAKEN_AT_ONCE = 16
+_MAX_OBJECT_BYTES = 64 * 1024 * 1024
+_NO_GENERATOR = bytes(ADDRESS_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row in state verifying.
+
+    Attributes:
+        lane: jobs of different lanes are served in turn.
+        path: a local copy of the proof, if there is one.
+    """
+
+    id: UUID
+    system: AggregationSystem
+    proof_object: str
+    program_key: bytes
+    public_inputs: bytes
+    lane: object
+    path: Path | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    job: Job
+    outcome: asyncio.Future[Verdict]
+
+
+class Verification:
+    """The rows that this process verifies."""
+
+    def __init__(
+        self,
+        db: Database,
+        store: ObjectStore,
+        pool: VerifierPool,
+        metrics: GatewayMetrics,
+        lease_s: float,
+        max_waiting: int,
+    ) -> None:
+        self._db = db
+        self._store = store
+        self._pool = pool
+        self._metrics = metrics
+        self._lease_s = lease_s
+        self._max_waiting = max_waiting
+        self._queue: FairQueue[_Ticket] = FairQueue(2 * max_waiting)
+        self._working: set[UUID] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Proofs without a verdict that this process works on."""
+        return len(self._working)
+
+    def check_room(self) -> None:
+        """Raises DependencyError server_busy when no further proof should be charged to anybody."""
+        if self.waiting >= self._max_waiting:
+            raise DependencyError(SERVER_BUSY, f"{self.waiting} proofs wait for verification already")
+
+    def start(self, job: Job) -> asyncio.Future[Verdict]:
+        """Queues a job; the future has its verdict once the row says the same.
+
+        The future raises DependencyError when there is no verdict yet: the row stays, and is verified later.
+        """
+        outcome: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        outcome.add_done_callback(_look_at)
+        if self._queue.put(job.lane, _Ticket(job, outcome)):
+            self._working.add(job.id)
+        else:
+            outcome.set_exception(DependencyError(SERVER_BUSY, "too many proofs wait for verification"))
+        return outcome
+
+    def loops(self, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+        """What must run: twice as many workers as verifiers, so that the next proof is loaded in time."""
+        workers = [self._work(stop) for _ in range(2 * self._pool.workers)]
+        takeover = repeat("take_over", self._take_over, stop, self._lease_s / 3)
+        return [*workers, takeover, self._keep_leases(stop)]
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        stopped = asyncio.ensure_future(stop.wait())
+        while not stop.is_set():
+            turn = asyncio.ensure_future(self._queue.get())
+            await asyncio.wait((turn, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not turn.done():
+                turn.cancel()
+                return
+            await self._serve(turn.result())
+
+    async def _serve(self, ticket: _Ticket) -> None:
+        job = ticket.job
+        try:
+            verdict = await self._verdict(job)
+            await self._settle(job, verdict)
+            ticket.outcome.set_result(verdict)
+        except DependencyError as error:
+            log.warning("verification_put_off", proof=str(job.id), code=error.code, message=error.message)
+            ticket.outcome.set_exception(error)
+        except Exception as error:
+            log.exception("verification_broke", proof=str(job.id))
+            ticket.outcome.set_exception(DependencyError(INTERNAL_ERROR, type(error).__name__))
+        finally:
+            self._working.discard(job.id)
+
+    async def _verdict(self, job: Job) -> Verdict:
+        if job.attempts >= _MAX_ATTEMPTS:
+            return refused(VERIFIER_CRASHED, f"no verdict in {job.attempts} attempts")
+        try:
+            proof = await self._load(job)
+        except ProtocolError as error:
+            if error.code != OBJECT_NOT_FOUND:
+                raise
+            return refused(PROOF_LOST, "the stored proof is not there any more; send it again")
+        verdict = await self._pool.verify(_data(job, proof), job.lane)
+        if verdict.code == VERIFIER_CRASHED:  # by this proof, or by what was wrong with the machine
+            verdict = await self._pool.verify(_data(job, proof), job.lane)
+        self._metrics.verified(job.system, verdict)
+        return verdict
+
+    async def _load(self, job: Job) -> bytes:
+        if job.path is not None:
+            with suppress(FileNotFoundError):
+                return await asyncio.to_thread(job.path.read_bytes)
+        return await self._store.get(job.proof_object, _MAX_OBJECT_BYTES)
+
+    async def _settle(self, job: Job, verdict: Verdict) -> None:
+        async with self._db.transaction() as conn:
+            if verdict.valid:
+                await submissions.accept(conn, job.id)
+                return
+            rejected = await submissions.reject(conn, job.id, verdict.code, verdict.reason)
+        log.info("proof_rejected", proof=str(job.id), code=verdict.code, reason=verdict.reason)
+        if rejected:
+            with suppress(DependencyError):  # costs room, nothing else
+                await self._store.delete(job.proof_object)
+
+    async def _take_over(self) -> bool:
+        """Queues rows whose process is gone."""
+        if self._max_waiting <= self.waiting:
+            return False
+        async with self._db.transaction() as conn:
+            found = await submissions.take_over(conn, self._lease_s, _TAKEN_AT_ONCE)
+        for row in found:
+            if row.id in self._working:
+                continue
+            log.info("verification_taken_over", proof=str(row.id), attempts=row.attempts)
+            self._metrics.taken_over.inc()
+            self.start(
+                Job(
+                    row.id, row.system, row.proof_object, row.program_key, row.public_inputs, None,
+                    attempts=row.attempts,
+                )
+            )  # fmt: skip
+        return len(found) == _TAKEN_AT_ONCE
+
+    async def _keep_leases(self, stop: asyncio.Event) -> None:
+        await repeat("keep_leases", self._renew, stop, self._lease_s / 3)
+        with suppress(
+            DependencyError
+        ):  # at the end another gateway, or the next start, shall not have to wait
+            async with self._db.transaction() as conn:
+                await submissions.renew(conn, list(self._working), 0.0)
+
+    async def _renew(self) -> bool:
+        if self._working:
+            async with self._db.transaction() as conn:
+                await submissions.renew(conn, list(self._working), self._lease_s)
+        return False
+
+
+def _look_at(outcome: asyncio.Future[Verdict]) -> None:
+    """Nobody may be waiting any more: the client went, or there never was one."""
+    if not outcome.cancelled():
+        outcome.exception()
+
+
+def _data(job: Job, proof: bytes) -> VerificationData:
+    system = job.system.proving_system
+    if job.system is AggregationSystem.SP1:
+        return VerificationData(system, proof, job.public_inputs, job.program_key, None, _NO_GENERATOR)
+    return VerificationData(system, proof, job.public_inputs, None, job.program_key, _NO_GENERATOR)
