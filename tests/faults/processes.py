@@ -34,7 +34,14 @@ def _plain(value: Any) -> Any:
 @contextmanager
 def role_process(role: str, settings: Path, moment: str = "never") -> Iterator[subprocess.Popen[bytes]]:
     """A role; killed at the end of the block if it still runs."""
-    command = [sys.executable, "-m", "tests.faults.role", role, str(settings), moment]
+    with module_process("tests.faults.role", settings, role, str(settings), moment) as process:
+        yield process
+
+
+@contextmanager
+def module_process(module: str, settings: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python module that logs beside its settings; killed at the end of the block if it still runs."""
+    command = [sys.executable, "-m", module, *arguments]
     with settings.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT)
     try:
