@@ -11,6 +11,7 @@ import {IProofVerifier} from "./interfaces/IProofVerifier.sol";
 import {AggregationTree} from "./libraries/AggregationTree.sol";
 import {BlobBinding} from "./libraries/BlobBinding.sol";
 import {PackedRoot, PackedRoots} from "./libraries/PackedRoot.sol";
+import {Words} from "./libraries/Words.sol";
 
 /// @title Roots of proofs that a zkVM program has aggregated, and whether a proof is among them.
 /// @notice Contract and invariants: IAlignedProofAggregationService.
@@ -20,7 +21,9 @@ contract AlignedProofAggregationService is IAlignedProofAggregationService, Acce
 
     /// @dev Public inputs: root ‖ count, then versioned hash ‖ value for each blob.
     uint256 private constant HEAD_BYTES = 64;
+    uint256 private constant COUNT_AT = 32;
     uint256 private constant BLOB_POINT_BYTES = 64;
+    uint256 private constant VALUE_AT = 32;
 
     /// @dev Pausing writes to each program, so their number is bounded.
     uint256 private constant MAX_PROGRAMS = 256;
@@ -222,7 +225,7 @@ contract AlignedProofAggregationService is IAlignedProofAggregationService, Acce
         if (program.paused) revert VerificationPaused();
         (bytes32 root, uint256 count, uint256 blobs) = _head(publicInputs, openings);
         if ($.roots[root].exists()) revert RootAlreadyAggregated(root);
-        bytes32[] memory versionedHashes = _bindBlobs(root, count, publicInputs[HEAD_BYTES:], openings, blobs);
+        bytes32[] memory versionedHashes = _bindBlobs(root, count, blobs, publicInputs, openings);
         IProofVerifier(program.verifier).verify(publicInputs, proof);
         $.roots[root] = PackedRoots.pack(count, systemId, blobs, program.index);
         emit AggregatedProofVerified(root, systemId, programId, uint32(count), versionedHashes);
@@ -235,35 +238,46 @@ contract AlignedProofAggregationService is IAlignedProofAggregationService, Acce
         returns (bytes32 root, uint256 count, uint256 blobs)
     {
         if (publicInputs.length < HEAD_BYTES) revert MalformedPublicInputs(publicInputs.length);
-        (root, count) = abi.decode(publicInputs, (bytes32, uint256));
+        (root, count) = (bytes32(Words.at(publicInputs, 0)), Words.at(publicInputs, COUNT_AT));
         if (count == 0 || count > AggregationTree.MAX_LEAVES) {
             revert LeafCountOutOfRange(count, AggregationTree.MAX_LEAVES);
         }
-        blobs = (count + BlobBinding.COMMITMENTS_PER_BLOB - 1) / BlobBinding.COMMITMENTS_PER_BLOB;
-        if (publicInputs.length != HEAD_BYTES + blobs * BLOB_POINT_BYTES) {
-            revert MalformedPublicInputs(publicInputs.length);
-        }
-        if (openings.length != blobs * BlobBinding.OPENING_BYTES) {
-            revert WrongOpeningsLength(openings.length, blobs * BlobBinding.OPENING_BYTES);
+        unchecked {
+            // count <= MAX_LEAVES
+            blobs = (count + BlobBinding.COMMITMENTS_PER_BLOB - 1) / BlobBinding.COMMITMENTS_PER_BLOB;
+            if (publicInputs.length != HEAD_BYTES + blobs * BLOB_POINT_BYTES) {
+                revert MalformedPublicInputs(publicInputs.length);
+            }
+            if (openings.length != blobs * BlobBinding.OPENING_BYTES) {
+                revert WrongOpeningsLength(openings.length, blobs * BlobBinding.OPENING_BYTES);
+            }
         }
     }
 
     /// @dev The transaction's first blobs are those of the public inputs and have the values that the program computed.
-    function _bindBlobs(bytes32 root, uint256 count, bytes calldata points, bytes calldata openings, uint256 blobs)
-        private
-        view
-        returns (bytes32[] memory versionedHashes)
-    {
+    function _bindBlobs(
+        bytes32 root,
+        uint256 count,
+        uint256 blobs,
+        bytes calldata publicInputs,
+        bytes calldata openings
+    ) private view returns (bytes32[] memory versionedHashes) {
         versionedHashes = new bytes32[](blobs);
-        for (uint256 i = 0; i < blobs; i++) {
-            (bytes32 expected, bytes32 y) = abi.decode(points[i * BLOB_POINT_BYTES:], (bytes32, bytes32));
-            bytes32 actual = blobhash(i);
-            // No such blob: its hash is 0, which no blob has.
-            if (actual == 0 || actual != expected) revert BlobMissing(i, expected, actual);
-            bytes calldata opening = openings[i * BlobBinding.OPENING_BYTES:(i + 1) * BlobBinding.OPENING_BYTES];
-            uint256 z = BlobBinding.challenge(root, count, actual);
-            if (!BlobBinding.isOpening(actual, z, y, opening)) revert BlobOpeningInvalid(i);
-            versionedHashes[i] = actual;
+        unchecked {
+            // Both lengths fit `blobs`, which is at most 6.
+            for (uint256 i = 0; i < blobs; i++) {
+                uint256 pointAt = HEAD_BYTES + i * BLOB_POINT_BYTES;
+                bytes32 expected = bytes32(Words.at(publicInputs, pointAt));
+                bytes32 actual = blobhash(i);
+                // No such blob: its hash is 0, which no blob has.
+                if (actual == 0 || actual != expected) revert BlobMissing(i, expected, actual);
+                uint256 z = BlobBinding.challenge(root, count, actual);
+                uint256 y = Words.at(publicInputs, pointAt + VALUE_AT);
+                if (!BlobBinding.isOpening(actual, z, y, openings, i * BlobBinding.OPENING_BYTES)) {
+                    revert BlobOpeningInvalid(i);
+                }
+                versionedHashes[i] = actual;
+            }
         }
     }
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from harness import compile_file
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYOUT_FOLDER = ROOT / "deployments" / "layouts"
@@ -22,7 +23,6 @@ CONTRACTS = (
     "BatcherPaymentService",
     "OperatorRegistry",
 )
-_IMPORT = re.compile(r'^\s*import\s[^;]*?"([^"]+)"\s*;|\bfrom\s+"([^"]+)"\s*;', re.MULTILINE)
 _NAMESPACE = re.compile(r"@custom:storage-location erc7201:(\S+)")
 
 Layout = dict[str, str]
@@ -30,24 +30,7 @@ Layout = dict[str, str]
 
 def compute() -> dict[str, Layout]:
     """Layout by contract: field path → 'slot+offset type', slots counted from the namespace's root."""
-    selection = {HARNESS: {"*": ["storageLayout"]}}
-    request = {
-        "language": "Solidity",
-        "sources": _sources(HARNESS),
-        "settings": {"outputSelection": selection},
-    }
-    answer = subprocess.run(
-        [str(ROOT / "tools" / "solc"), "--standard-json"],
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    output = json.loads(answer.stdout)
-    problems = [e["formattedMessage"] for e in output.get("errors", []) if e["severity"] == "error"]
-    if problems:
-        raise RuntimeError("\n".join(problems))
-    contracts = output["contracts"][HARNESS]
+    contracts = compile_file(HARNESS, ["storageLayout"])
     return {name: _layout(name, contracts[f"{name}Layout"]["storageLayout"]) for name in CONTRACTS}
 
 
@@ -92,33 +75,6 @@ def _flatten(types: dict[str, Any], type_id: str, base_slot: int, prefix: str, f
             _flatten(types, element, 0, f"{path}[].", fields)
         else:
             _flatten(types, member["type"], slot, f"{path}.", fields)
-
-
-def _sources(entry: str) -> dict[str, dict[str, str]]:
-    """The file and all that it imports, by the names under which the compiler looks for them."""
-    found: dict[str, dict[str, str]] = {}
-    waiting = [entry]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        path = ROOT / "node_modules" / name if name.startswith("@") else ROOT / name
-        text = path.read_text()
-        found[name] = {"content": text}
-        waiting += [_resolve(name, first or second) for first, second in _IMPORT.findall(text)]
-    return found
-
-
-def _resolve(importer: str, imported: str) -> str:
-    if not imported.startswith("."):
-        return imported
-    parts = importer.split("/")[:-1]
-    for step in imported.split("/"):
-        if step == "..":
-            parts.pop()
-        elif step != ".":
-            parts.append(step)
-    return "/".join(parts)
 
 
 def main() -> int:

@@ -49,11 +49,15 @@ library Groth16 {
 
     /// @notice Whether the product of the four pairings in `pairs` is one.
     /// @dev The proof's eight words are copied here, from calldata, to where the pairs (A, B) and (C, −δ) want them.
-    /// @param points A, B and C of the proof: 256 bytes.
+    /// @param proof Bytes that hold A, B and C, 256 bytes from `offset` on.
     /// @param pairs 24 words of which the first eight are free.
-    function isProductOne(bytes calldata points, uint256[24] memory pairs) internal view returns (bool ok) {
+    function isProductOne(bytes calldata proof, uint256 offset, uint256[24] memory pairs)
+        internal
+        view
+        returns (bool ok)
+    {
         assembly ("memory-safe") {
-            calldatacopy(pairs, points.offset, 256)
+            calldatacopy(pairs, add(proof.offset, offset), 256)
             ok := staticcall(PAIRING_GAS, 8, pairs, 768, 0, 32)
             ok := and(ok, eq(mload(0), 1))
         }

@@ -58,9 +58,9 @@ abstract contract Groth16Verifier is IProofVerifier {
         (_NEG_DELTA_Y_IM, _NEG_DELTA_Y_RE) = (point.Y[0], point.Y[1]);
     }
 
-    /// @dev Reverts ProofInvalid unless `points` (A, B, C; 256 bytes) is a proof for the constant inputs and these two, which
-    /// must be below the group order.
-    function _check(bytes calldata points, uint256 first, uint256 second) internal view {
+    /// @dev Reverts ProofInvalid unless A, B, C (the 256 bytes of `proof` from `offset` on) are a proof for the constant inputs
+    /// and these two, which must be below the group order.
+    function _check(bytes calldata proof, uint256 offset, uint256 first, uint256 second) internal view {
         (bool ok, uint256 x, uint256 y) = Groth16.mulAdd(first, _FIRST_X, _FIRST_Y, _SUM_X, _SUM_Y);
         if (second != 0 && ok) (ok, x, y) = Groth16.mulAdd(second, _SECOND_X, _SECOND_Y, x, y);
         uint256[24] memory pairs; // A, B, C, −δ, α, −β, L, −γ
@@ -80,7 +80,7 @@ abstract contract Groth16Verifier is IProofVerifier {
         pairs[21] = _NEG_GAMMA_X_RE;
         pairs[22] = _NEG_GAMMA_Y_IM;
         pairs[23] = _NEG_GAMMA_Y_RE;
-        if (!ok || !Groth16.isProductOne(points, pairs)) revert ProofInvalid();
+        if (!ok || !Groth16.isProductOne(proof, offset, pairs)) revert ProofInvalid();
     }
 
     /// @dev IC₀ + Σ inputᵢ · ICᵢ; reverts for an input or a point that is none.

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Groth16Key} from "../libraries/Groth16.sol";
 import {Risc0Digests} from "../libraries/Risc0Digests.sol";
+import {Words} from "../libraries/Words.sol";
 import {Groth16Verifier} from "./Groth16Verifier.sol";
 
 /// @title Proofs of one RISC Zero program, under any key.
@@ -35,9 +36,10 @@ abstract contract Risc0Groth16 is Groth16Verifier {
     /// @param seal Seal as RISC Zero's tools encode it for contracts.
     function verify(bytes calldata journal, bytes calldata seal) external view {
         if (seal.length != SEAL_BYTES) revert WrongProofLength(seal.length, SEAL_BYTES);
-        if (bytes4(seal) != SELECTOR) revert WrongSelector(bytes4(seal), SELECTOR);
+        bytes4 selector = bytes4(bytes32(Words.at(seal, 0)));
+        if (selector != SELECTOR) revert WrongSelector(selector, SELECTOR);
         uint256 claim = Risc0Digests.reversed(Risc0Digests.claim(_IMAGE_ID, sha256(journal)));
-        _check(seal[POINTS_AT:], claim & HALF, claim >> 128);
+        _check(seal, POINTS_AT, claim & HALF, claim >> 128);
     }
 
     /// @notice 2, RISC Zero.

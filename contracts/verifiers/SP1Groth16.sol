@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Groth16, Groth16Key} from "../libraries/Groth16.sol";
+import {Words} from "../libraries/Words.sol";
 import {Groth16Verifier} from "./Groth16Verifier.sol";
 
 /// @title Proofs of one SP1 program in the format of SP1's circuits v6, under any key of those circuits.
@@ -9,6 +10,9 @@ import {Groth16Verifier} from "./Groth16Verifier.sol";
 /// hash of the public values, exit code, vk root, nonce. The nonce is the prover's: any value below the group order.
 abstract contract SP1Groth16 is Groth16Verifier {
     uint256 private constant PROOF_BYTES = 356;
+    uint256 private constant EXIT_CODE_AT = 4;
+    uint256 private constant VK_ROOT_AT = 36;
+    uint256 private constant NONCE_AT = 68;
     uint256 private constant POINTS_AT = 100;
 
     /// @dev The circuit takes the hash without its top three bits, so that it is below the group order.
@@ -39,12 +43,15 @@ abstract contract SP1Groth16 is Groth16Verifier {
     /// @param proof Proof bytes as SP1's SDK gives them for contracts.
     function verify(bytes calldata publicValues, bytes calldata proof) external view {
         if (proof.length != PROOF_BYTES) revert WrongProofLength(proof.length, PROOF_BYTES);
-        if (bytes4(proof) != SELECTOR) revert WrongSelector(bytes4(proof), SELECTOR);
-        (uint256 exitCode, bytes32 vkRoot, uint256 nonce) = abi.decode(proof[4:POINTS_AT], (uint256, bytes32, uint256));
+        bytes4 selector = bytes4(bytes32(Words.at(proof, 0)));
+        if (selector != SELECTOR) revert WrongSelector(selector, SELECTOR);
+        uint256 exitCode = Words.at(proof, EXIT_CODE_AT);
         if (exitCode != 0) revert InvalidExitCode(exitCode);
+        bytes32 vkRoot = bytes32(Words.at(proof, VK_ROOT_AT));
         if (vkRoot != VK_ROOT) revert InvalidVkRoot(vkRoot, VK_ROOT);
+        uint256 nonce = Words.at(proof, NONCE_AT);
         if (nonce >= Groth16.R) revert InputNotInField(nonce);
-        _check(proof[POINTS_AT:], uint256(sha256(publicValues)) & HASH_MASK, nonce);
+        _check(proof, POINTS_AT, uint256(sha256(publicValues)) & HASH_MASK, nonce);
     }
 
     /// @notice 1, SP1.
