@@ -20,6 +20,8 @@ BARS = {
     "payment_100_payers": 700_000,
     "payment_one_payer_100": 200_000,
     "verify_batch_inclusion_16": 14_500,
+    "subscribe": 55_000,
+    "renew": 38_000,
 }
 
 
