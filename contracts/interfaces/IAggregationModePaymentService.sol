@@ -49,10 +49,12 @@ interface IAggregationModePaymentServiceEvents {
 interface IAggregationModePaymentService is IAggregationModePaymentServiceErrors, IAggregationModePaymentServiceEvents {
     /// @notice Buys one period for `beneficiary` on whatever the terms are (a plain transfer buys one for the sender; it takes
     /// more gas than Solidity's `transfer` and `send` give).
-    /// @dev Anyone, for anyone. Sends what is above the price back to the sender. Emits UserPayment. Reverts ZeroAddress;
-    /// InvalidDepositAmount below the price; IntakePaused for a beneficiary without a subscription (its expiry is past or was
-    /// never set) while the intake is paused; SubscriptionTimeExceedsLimit if the new expiry is further ahead than
-    /// `maxSubscriptionTimeAhead`, which cannot happen within the last period; TransferFailed if the sender takes no ETH back.
+    /// @dev Anyone, for anyone: who pays ahead for somebody else takes room below the limit and gives the proofs for it.
+    /// Sends what is above the price back to the sender. Emits UserPayment. Reverts ZeroAddress; InvalidDepositAmount
+    /// below the price; IntakePaused for a beneficiary without a subscription (its expiry is past or was never set) while
+    /// the intake is paused; SubscriptionTimeExceedsLimit if the new expiry is further ahead than
+    /// `maxSubscriptionTimeAhead`, which cannot happen within the last period; TransferFailed if the sender takes no ETH
+    /// back.
     function deposit(address beneficiary) external payable;
 
     /// @notice As `deposit`, and reverts TermsBelowMinimum if it would buy less than this: the sender's protection against

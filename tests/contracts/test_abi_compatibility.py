@@ -7,6 +7,7 @@ import pytest
 from aligned.chain.abi import contract_abi
 
 SERVICE_MANAGER, PAYMENT = "AlignedLayerServiceManager", "BatcherPaymentService"
+SUBSCRIPTIONS = "AggregationModePaymentService"
 
 FUNCTIONS = [
     (SERVICE_MANAGER, "createNewTask", "d66eaabd"),
@@ -30,6 +31,10 @@ FUNCTIONS = [
     (PAYMENT, "user_nonces", "17d89c4e"),
     (PAYMENT, "user_unlock_block", "4d5431ea"),
     (PAYMENT, "UNLOCK_BLOCK_TIME", "73e289d0"),
+    (SUBSCRIPTIONS, "amountToPayInWei", "07f56ad4"),
+    (SUBSCRIPTIONS, "paymentFundsRecipient", "2c42a9dd"),
+    (SUBSCRIPTIONS, "paymentExpirationTimeSeconds", "86925476"),
+    (SUBSCRIPTIONS, "maxSubscriptionTimeAhead", "051c7de3"),
 ]
 EVENTS = [
     (SERVICE_MANAGER, "NewBatchV3", "8801fc966deb2c8f563a103c35c9e80740585c292cd97518587e6e7927e6af55"),
