@@ -18,7 +18,7 @@ import structlog
 
 from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import INTERNAL_ERROR, SERVER_BUSY, VERIFIER_CRASHED, DependencyError, ProtocolError
-from aligned.core.types import ADDRESS_BYTES, VerificationData
+from aligned.core.types import VerificationData
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.loops import repeat
 from aligned.storage.aggregation import submissions
@@ -26,6 +26,7 @@ from aligned.storage.objects import OBJECT_NOT_FOUND, ObjectStore
 from aligned.storage.postgres import Database
 from aligned.verifiers.base import Verdict, refused
 from aligned.verifiers.fair_queue import FairQueue
+from aligned.verifiers.kinds import aggregated_data
 from aligned.verifiers.pool import VerifierPool
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,6 @@ PROOF_LOST = "proof_lost"
 _MAX_ATTEMPTS = 5
 _TAKEN_AT_ONCE = 16
 _MAX_OBJECT_BYTES = 64 * 1024 * 1024
-_NO_GENERATOR = bytes(ADDRESS_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,4 @@ def _look_at(outcome: asyncio.Future[Verdict]) -> None:
 
 
 def _data(job: Job, proof: bytes) -> VerificationData:
-    system = job.system.proving_system
-    if job.system is AggregationSystem.SP1:
-        return VerificationData(system, proof, job.public_inputs, job.program_key, None, _NO_GENERATOR)
-    return VerificationData(system, proof, job.public_inputs, None, job.program_key, _NO_GENERATOR)
+    return aggregated_data(job.system, proof, job.program_key, job.public_inputs)

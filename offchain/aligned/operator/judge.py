@@ -15,7 +15,7 @@ from aligned.core.errors import (
     DependencyError,
 )
 from aligned.core.types import VerificationData
-from aligned.operator.fetcher import Batch, Refusal
+from aligned.storage.batch_files import Batch, Refusal
 from aligned.verifiers.base import Verdict
 
 # Verdicts that may be the machine's fault: asked twice, then left for later; only the last chance makes them count.

@@ -15,10 +15,10 @@ from aligned.core.bls import SecretKey
 from aligned.core.eip712 import refusal_digest, task_digest
 from aligned.core.errors import INTERNAL_ERROR, DependencyError, InvariantError
 from aligned.loops import Backoff, keep_claim
-from aligned.operator.fetcher import Batch, BatchUnavailable, DownloadLimits, Refusal, fetch_batch
 from aligned.operator.judge import VerdictInDoubt, Verifier, judge_batch
 from aligned.operator.metrics import OperatorMetrics
 from aligned.operator.tasks import Task, TaskStore, Vote
+from aligned.storage.batch_files import Batch, BatchUnavailable, DownloadLimits, Refusal, fetch_batch
 from aligned.wire.aggregator import DATA_UNAVAILABLE
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,6 @@ from aligned.chain.deployment import Deployment
 from aligned.core.bls import SecretKey
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 from aligned.loops import Backoff, repeat, run_all
-from aligned.operator.fetcher import DownloadLimits
 from aligned.operator.follower import Follower, first_useful_block
 from aligned.operator.metrics import OperatorMetrics
 from aligned.operator.processor import Chain, Identity, Policy, Processor, Slots
@@ -24,6 +23,7 @@ from aligned.operator.reports import ReportStore
 from aligned.operator.tasks import TaskStore
 from aligned.serving import create_app, serve
 from aligned.settings import OperatorSettings, Settings
+from aligned.storage.batch_files import DownloadLimits
 from aligned.storage.connect import open_database
 from aligned.storage.postgres import Database
 from aligned.verifiers.pool import VerifierPool

@@ -3,7 +3,12 @@
 Secrets are never in the file: a field `*_file` names where they are, or the environment carries them.
 """
 
-from aligned.settings.aggregation import GatewaySettings, PollerSettings, ProofAggregatorSettings
+from aligned.settings.aggregation import (
+    GatewaySettings,
+    IntakeSettings,
+    PollerSettings,
+    ProofAggregatorSettings,
+)
 from aligned.settings.loading import ENV_PREFIX, INVALID_SETTINGS, Settings, check, load
 from aligned.settings.sections import (
     MIB,
@@ -26,6 +31,7 @@ __all__ = [
     "ChainSettings",
     "DatabaseSettings",
     "GatewaySettings",
+    "IntakeSettings",
     "KeySettings",
     "OperatorSettings",
     "PollerSettings",

@@ -95,6 +95,10 @@ class ProofAggregatorSettings(KeySettings):
         default=Path(".aligned/aggregator"),
         description="folder of the prover's inputs and results; aggregators on several machines need a shared one",
     )
+    prover_dir: Path | None = Field(
+        default=None,
+        description="folder of the prover workers; none: where tools/build_prover.sh leaves them",
+    )
     chunk_proofs: int = Field(
         default=256, gt=0, le=23_808, description="proofs in a chunk, which is proved as soon as it is full"
     )
@@ -163,3 +167,35 @@ class ProofAggregatorSettings(KeySettings):
     def level_of(self, system: str) -> str:
         """The level of a system, by its wire name."""
         return self.sp1_level if system == "sp1" else self.risc0_level
+
+
+class IntakeSettings(Section):
+    """Proofs of fast-mode batches, which the proof aggregator takes over where this is enabled."""
+
+    enabled: bool = Field(default=False, description="aggregate supported proofs of fast-mode batches too")
+    start_block: int = Field(
+        default=0, ge=0, description="first block of a new database; 0: the block of the deployment"
+    )
+    daily_at: str = Field(
+        default="",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+        description="once a day at HH:MM UTC take over what was posted by then; empty: at once",
+    )
+    max_batch_bytes: int = Field(default=256 * MIB, gt=0, description="largest batch file")
+    max_batch_proofs: int = Field(default=8_192, gt=0, description="most proofs in a batch")
+    download_timeout_s: float = Field(default=60.0, gt=0, description="time limit for one batch file")
+    download_min_bytes_per_s: int = Field(
+        default=65_536, ge=0, description="least average rate of a download after its first 5 s; 0: any"
+    )
+    allow_private_hosts: bool = Field(
+        default=False, description="also download from private addresses (devnet)"
+    )
+    allow_redirects: bool = Field(default=False, description="follow redirects of batch files")
+    max_attempts: int = Field(default=10, gt=0, description="attempts after which a batch is given up")
+    retry_s: float = Field(default=30.0, gt=0, description="first pause after a failed attempt; doubles")
+    max_retry_s: float = Field(default=3_600.0, gt=0, description="longest such pause")
+    lease_s: float = Field(
+        default=60.0, gt=0, description="a batch is taken over so long after its aggregator died"
+    )
+    verifier_workers: int = Field(default=1, gt=0, description="verifier processes")
+    verifier_timeout_s: float = Field(default=60.0, gt=0, description="time limit for one proof")

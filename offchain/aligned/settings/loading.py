@@ -15,7 +15,12 @@ from pydantic_settings import (
 )
 
 from aligned.core.errors import ProtocolError
-from aligned.settings.aggregation import GatewaySettings, PollerSettings, ProofAggregatorSettings
+from aligned.settings.aggregation import (
+    GatewaySettings,
+    IntakeSettings,
+    PollerSettings,
+    ProofAggregatorSettings,
+)
 from aligned.settings.sections import (
     AggregatorSettings,
     BatcherSettings,
@@ -47,6 +52,9 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = Field(default_factory=GatewaySettings, description="gateway")
     proof_aggregator: ProofAggregatorSettings = Field(
         default_factory=ProofAggregatorSettings, description="proof aggregator"
+    )
+    intake: IntakeSettings = Field(
+        default_factory=IntakeSettings, description="proofs of fast-mode batches in the proof aggregator"
     )
     sdk: SdkSettings = Field(default_factory=SdkSettings, description="client and command line")
 

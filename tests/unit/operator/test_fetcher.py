@@ -6,7 +6,7 @@ from aligned_native import merkle_root
 
 from aligned.core.commitment import commit
 from aligned.core.types import ProvingSystem, VerificationData
-from aligned.operator.fetcher import Batch, Refusal, leaf_of, open_batch
+from aligned.storage.batch_files import Batch, Refusal, leaf_of, open_batch
 from aligned.wire.aggregator import ROOT_MISMATCH, UNDECODABLE_BATCH, WHOLE_BATCH, ZERO_LEAF
 from aligned.wire.batch_file import encode_batch
 

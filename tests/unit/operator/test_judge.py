@@ -16,8 +16,8 @@ from aligned.core.errors import (
     DependencyError,
 )
 from aligned.core.types import ProvingSystem, VerificationData
-from aligned.operator.fetcher import Batch, leaf_of
 from aligned.operator.judge import VerdictInDoubt, first_invalid, judge_batch
+from aligned.storage.batch_files import Batch, leaf_of
 from aligned.verifiers.base import Verdict, refused, valid
 
 SP1, RISC0, GNARK = ProvingSystem.SP1, ProvingSystem.RISC0, ProvingSystem.GROTH16_BN254
