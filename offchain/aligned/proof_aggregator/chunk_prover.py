@@ -1,0 +1,131 @@
+"""Proves chunks. A proof that cannot be proved is found by halving its chunk, and rejected; the rest goes on.
+
+Only a chunk of one proof can be rejected, and only where the engine is known to work: one that fails on everything
+must not be taken for a queue full of bad proofs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from aligned.core.aggregation import user_proofs_output
+from aligned.core.errors import AlignedError, ConflictError, DependencyError, ProtocolError
+from aligned.proof_aggregator.context import Context, Line
+from aligned.proof_aggregator.held import held
+from aligned.proof_aggregator.poison import Blame, Poison
+from aligned.provers.base import ChunkResult, UserProof
+from aligned.provers.errors import PROVER_START, BadProof, JobMalformed, ProverFailed, UnsupportedLevel
+from aligned.storage.aggregation import chunks, leases
+from aligned.storage.aggregation.chunks import ChunkJob, ChunkProof
+from aligned.storage.objects import OBJECT_NOT_FOUND
+
+RESULT_DIR = "result_dir_unusable"
+log = structlog.get_logger(__name__)
+
+
+class ChunkProver:
+    """Takes one chunk at a time; several may run, here and elsewhere."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._poison = Poison(context)
+        self._systems = [int(system) for system in context.lines]
+
+    async def step(self) -> bool:
+        """Proves the next chunk; False when none is due."""
+        patience = self._context.patience
+        async with self._context.db.transaction() as conn:
+            job = await chunks.lease(conn, self._systems, patience.lease_s)
+        if job is None:
+            return False
+        if job.lease.taken_over:
+            self._context.metrics.lease_expiries.labels(chunks.TABLE).inc()
+        work = self._work(job)
+        try:
+            await held(self._context.db, chunks.TABLE, job.lease, patience.lease_s, work)
+        except ConflictError as error:
+            log.warning("chunk_lost", chunk=job.lease.row_id, message=error.message)
+        return True
+
+    async def _work(self, job: ChunkJob) -> None:
+        async with self._context.db.transaction() as conn:
+            proofs = await chunks.proofs_of(conn, job.lease.row_id)
+        try:
+            result = await self._prove(job, proofs)
+        except BadProof as error:
+            await self._poison.found(
+                job, proofs, Blame(error.code, error.message, error.index, is_verdict=True)
+            )
+        except (ProverFailed, JobMalformed) as error:
+            if error.code == PROVER_START:
+                await self._postpone(job, error)
+            else:
+                await self._poison.suspected(job, proofs, Blame(error.code, error.message))
+        except _ObjectGone as error:
+            await self._poison.suspected(job, proofs, Blame(error.code, error.message, error.index))
+        except (UnsupportedLevel, DependencyError) as error:
+            await self._postpone(job, error)
+        except OSError as error:
+            await self._postpone(job, DependencyError(RESULT_DIR, str(error)))
+        else:
+            await self._finish(job, result)
+
+    async def _prove(self, job: ChunkJob, proofs: Sequence[ChunkProof]) -> ChunkResult:
+        line = self._context.lines[job.system]
+        folder = self._context.input_dir / f"chunk-{job.lease.row_id}-{job.lease.token}"
+        try:
+            inputs = [await self._input(folder, index, proof) for index, proof in enumerate(proofs)]
+            result = await line.engine.user_proofs(job.system, inputs, [proof.commitment for proof in proofs])
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return _checked(line, job, result)
+
+    async def _input(self, folder: Path, index: int, proof: ChunkProof) -> UserProof:
+        try:
+            data = await self._context.store.get(proof.proof_object, self._context.max_proof_bytes)
+        except ProtocolError as error:
+            raise _ObjectGone(error.code, error.message, index) from error
+        path = folder / f"{index}.proof"
+        await asyncio.to_thread(_write, path, data)
+        return UserProof(path, proof.program_key, proof.public_inputs)
+
+    async def _finish(self, job: ChunkJob, result: ChunkResult) -> None:
+        async with self._context.db.transaction() as conn:
+            await chunks.finish(conn, job, str(result.directory))
+        self._context.metrics.succeeded("chunks")
+        log.info("chunk_proved", chunk=job.lease.row_id, proofs=job.leaf_count, seconds=result.seconds)
+
+    async def _postpone(self, job: ChunkJob, error: AlignedError) -> None:
+        """An outage: no fault of the chunk's."""
+        self._context.metrics.failed(job.system, "user_proofs", error.code)
+        log.warning("chunk_waits", chunk=job.lease.row_id, code=error.code, message=error.message)
+        delay_s = self._context.patience.backoff.first_s
+        async with self._context.db.transaction() as conn:
+            await leases.postpone(conn, chunks.TABLE, job.lease, str(error), delay_s, failed=False)
+
+
+class _ObjectGone(ProtocolError):
+    """A proof's object is not in the store."""
+
+    def __init__(self, code: str, message: str, index: int) -> None:
+        super().__init__(code or OBJECT_NOT_FOUND, message)
+        self.index = index
+
+
+def _checked(line: Line, job: ChunkJob, result: ChunkResult) -> ChunkResult:
+    """An engine's word is not taken for the root."""
+    if result.public_values != user_proofs_output(job.root, job.leaf_count):
+        raise JobMalformed(
+            f"chunk {job.lease.row_id}: {line.level} engine says 0x{result.public_values.hex()}"
+        )
+    return result
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

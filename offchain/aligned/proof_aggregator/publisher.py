@@ -1,0 +1,144 @@
+"""Brings proved aggregations on chain: proved → submitted → mined. One key a row, so that each is paid for once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from aligned.chain.errors import FEES_ABOVE_CAP, TxReverted
+from aligned.chain.outcome import Receipt
+from aligned.core.errors import AlignedError, ConflictError, DependencyError, PaymentError
+from aligned.proof_aggregator.blobs import Expected, expect
+from aligned.proof_aggregator.context import Context, Line
+from aligned.proof_aggregator.held import held
+from aligned.proof_aggregator.records import find_record
+from aligned.storage.aggregation import aggregations, chunks, leases
+from aligned.storage.aggregation.aggregations import AggregationJob, Mined
+
+# Reverts that say "not now" and nothing about the proof.
+_CLOSED = frozenset({"VerificationPaused", "ProgramNotAllowed"})
+log = structlog.get_logger(__name__)
+
+
+def request_key(aggregation_id: int) -> str:
+    """The sender's key of an aggregation."""
+    return f"aggregate:{aggregation_id}"
+
+
+class Publisher:
+    """Sends one aggregation of a system at a time."""
+
+    def __init__(self, context: Context, line: Line) -> None:
+        self._context = context
+        self._line = line
+
+    async def step(self) -> bool:
+        """Sends the next aggregation; False when none is due."""
+        job = await self._take("submitted") or await self._take("proved")
+        if job is None:
+            return False
+        if job.lease.taken_over:
+            self._context.metrics.lease_expiries.labels(aggregations.TABLE).inc()
+        lease_s = self._context.patience.lease_s
+        try:
+            await held(self._context.db, aggregations.TABLE, job.lease, lease_s, self._work(job))
+        except ConflictError as error:
+            log.warning("aggregation_lost", aggregation=job.id, message=error.message)
+        return True
+
+    async def _take(self, state: str) -> AggregationJob | None:
+        async with self._context.db.transaction() as conn:
+            lease_s = self._context.patience.lease_s
+            return await aggregations.lease(conn, state, [int(self._line.system)], lease_s)
+
+    async def _work(self, job: AggregationJob) -> None:
+        expected = await self._checked(job)
+        if expected is None:
+            await self._discard(job)
+            return
+        if job.state == "proved":
+            paths = [expected.tree.path(index) for index in range(job.leaf_count)]
+            async with self._context.db.transaction() as conn:
+                await aggregations.submitted(conn, job, paths)
+            log.info("aggregation_submitted", aggregation=job.id, root=job.root)
+        try:
+            await self._record(job, await self._send(job, expected))
+        except TxReverted as error:
+            await self._refused(job, error)
+        except (DependencyError, PaymentError) as error:
+            await self._postpone(job, error)
+
+    async def _checked(self, job: AggregationJob) -> Expected | None:
+        """Nothing is sent that does not follow from the commitments in the database: None then."""
+        async with self._context.db.transaction() as conn:
+            parts = await aggregations.chunks_of(conn, job.id)
+            listed = await chunks.commitments(conn, [chunk_id for chunk_id, _result in parts])
+            openings = await aggregations.openings(conn, job.id)
+        flat = [each for part in listed for each in part]
+        expected = await asyncio.to_thread(expect, job.system, flat)
+        found = (job.root, job.leaf_count, job.public_values, openings)
+        wanted = (expected.tree.root, len(flat), expected.public_values, expected.openings)
+        return expected if found == wanted else None
+
+    async def _discard(self, job: AggregationJob) -> None:
+        reason = "wrong_public_values: they do not follow from the commitments"
+        async with self._context.db.transaction() as conn:
+            for chunk_id in await aggregations.failed(conn, job, reason):
+                await chunks.prove_again(conn, chunk_id, reason)
+        self._context.metrics.failed(job.system, "send", "wrong_public_values")
+        log.critical("aggregation_not_of_its_commitments", aggregation=job.id)
+
+    async def _send(self, job: AggregationJob, expected: Expected) -> Receipt:
+        assert job.public_values is not None
+        assert job.proof is not None
+        service = self._context.service
+
+        async def done() -> bool:
+            return await service.aggregated_root(job.root) is not None
+
+        calldata = service.encode_verify(
+            job.system, job.program_id, job.public_values, job.proof, expected.openings
+        )
+        return await self._context.sender.send(
+            request_key(job.id),
+            service.address,
+            calldata,
+            done=done,
+            timeout_s=self._context.patience.send_timeout_s,
+            blobs=expected.blobs,
+        )
+
+    async def _record(self, job: AggregationJob, receipt: Receipt) -> None:
+        if receipt.tx is not None and receipt.state == "mined":
+            where = Mined(receipt.tx.tx_hash, receipt.tx.block_number, receipt.tx.block_hash)
+        else:
+            where = await find_record(self._context, job.root)
+            log.info("root_of_another_sender", aggregation=job.id, tx_hash=where.tx_hash)
+        async with self._context.db.transaction() as conn:
+            await aggregations.mined(conn, job, where)
+        name, metrics = job.system.wire_name, self._context.metrics
+        metrics.blocked.labels(name).set(0)
+        metrics.mined(job.system, job.leaf_count, job.age_s, receipt.tx)
+        metrics.succeeded("aggregations")
+        log.info("aggregation_mined", aggregation=job.id, tx_hash=where.tx_hash, block=where.block_number)
+
+    async def _refused(self, job: AggregationJob, error: TxReverted) -> None:
+        """Closed for now: wait. Otherwise this proof will never be taken: its chunks go into another aggregation."""
+        if error.tx_hash is None and error.error_name in _CLOSED:
+            await self._postpone(job, error)
+            return
+        self._context.metrics.failed(job.system, "send", error.error_name or error.code)
+        log.error("aggregation_refused", aggregation=job.id, reason=error.reason, tx_hash=error.tx_hash)
+        async with self._context.db.transaction() as conn:
+            await aggregations.failed(conn, job, f"refused: {error.reason}")
+
+    async def _postpone(self, job: AggregationJob, error: AlignedError) -> None:
+        patience = self._context.patience
+        waits = error.code == FEES_ABOVE_CAP or isinstance(error, TxReverted | PaymentError)
+        self._context.metrics.blocked.labels(job.system.wire_name).set(int(waits))
+        self._context.metrics.failed(job.system, "send", error.code)
+        log.warning("aggregation_not_sent", aggregation=job.id, code=error.code, message=error.message)
+        delay_s = patience.backoff.after(1 if waits else job.attempts + 1)
+        async with self._context.db.transaction() as conn:
+            await leases.postpone(conn, aggregations.TABLE, job.lease, str(error), delay_s, failed=not waits)

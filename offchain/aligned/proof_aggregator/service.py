@@ -1,0 +1,150 @@
+"""Puts the proof aggregator together and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+
+from aligned.chain.accounts import role_account
+from aligned.chain.client import ChainClient
+from aligned.chain.contracts import AggregationService
+from aligned.chain.deployment import Deployment
+from aligned.chain.fees import Caps
+from aligned.chain.kzg import trusted_setup
+from aligned.chain.sender import TxSender
+from aligned.loops import Backoff, repeat, run_all
+from aligned.proof_aggregator.chunk_prover import ChunkProver
+from aligned.proof_aggregator.cleaner import Cleaner
+from aligned.proof_aggregator.context import Context, Patience
+from aligned.proof_aggregator.final_prover import FinalProver
+from aligned.proof_aggregator.follower import Follower
+from aligned.proof_aggregator.lines import open_lines
+from aligned.proof_aggregator.metrics import ProofAggregatorMetrics
+from aligned.proof_aggregator.planner import Planner
+from aligned.proof_aggregator.publisher import Publisher
+from aligned.proof_aggregator.revocations import Revocations
+from aligned.proof_aggregator.status import Status
+from aligned.proof_aggregator.triggers import Policy
+from aligned.serving import create_app, serve
+from aligned.settings import ProofAggregatorSettings, Settings
+from aligned.storage.connect import open_database
+from aligned.storage.objects import ObjectStore
+
+_GWEI = 10**9
+_CLEAN_S = 10.0
+_GAUGES_S = 10.0
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Aggregates until `stop`.
+
+    Raises:
+        AlignedError: a setting, key or dependency is wrong at start, or an invariant broke.
+    """
+    async with open_context(settings) as context:
+        await ProofAggregator(settings, context).run(stop)
+
+
+@asynccontextmanager
+async def open_context(settings: Settings) -> AsyncIterator[Context]:
+    """Opens engines, database, object store, chain and account."""
+    own, network = settings.proof_aggregator, settings.chain
+    async with AsyncExitStack() as stack:
+        # First what costs nothing and may be wrong.
+        lines = await open_lines(stack, own, network.chain_id)
+        account = role_account(own, network.chain_id)
+        deployment = Deployment.load(network.deployment_file)
+        db = await stack.enter_async_context(open_database(settings.database, "aggregation"))
+        client = await stack.enter_async_context(
+            ChainClient(
+                network.rpc_urls,
+                network.chain_id,
+                timeout_s=network.request_timeout_s,
+                log_range_blocks=network.log_range_blocks,
+            )
+        )
+        sender = TxSender(
+            db,
+            client,
+            account,
+            confirmations=network.confirmations,
+            bump_after_s=network.bump_after_s,
+            caps=Caps.from_gwei(network.max_fee_gwei, own.max_blob_fee_gwei),
+        )
+        await asyncio.to_thread(trusted_setup)
+        yield Context(
+            db=db,
+            store=ObjectStore.from_url(settings.store.url, settings.store.public_base_url),
+            client=client,
+            service=AggregationService(client, deployment.aggregation_service),
+            sender=sender,
+            lines=lines,
+            metrics=ProofAggregatorMetrics(),
+            patience=patience_of(own),
+            input_dir=own.result_dir.absolute() / "inputs",
+            max_proof_bytes=own.max_proof_bytes,
+            keep_proofs=own.keep_proofs,
+            final_blocks=own.final_blocks,
+            deployed_block=deployment.deployed_block,
+        )
+
+
+def patience_of(own: ProofAggregatorSettings) -> Patience:
+    """Times out of the settings."""
+    backoff = Backoff(own.retry_s, own.max_retry_s)
+    return Patience(own.lease_s, own.send_timeout_s, own.poll_s, own.max_attempts, backoff)
+
+
+def policy_of(own: ProofAggregatorSettings) -> Policy:
+    """Triggers out of the settings."""
+    hours, _, minutes = own.daily_at.partition(":")
+    return Policy(
+        chunk_proofs=min(own.chunk_proofs, own.max_proofs),
+        max_proofs=own.max_proofs,
+        min_proofs=own.min_proofs,
+        max_age_s=own.max_age_s,
+        join_wait_s=own.join_wait_s,
+        max_fee_wei_per_proof=int(own.max_fee_per_proof_gwei * _GWEI),
+        execution_gas=own.execution_gas,
+        blob_execution_gas=own.blob_execution_gas,
+        daily_at_s=3_600 * int(hours) + 60 * int(minutes) if own.daily_at else None,
+    )
+
+
+class ProofAggregator:
+    """The aggregator's loops over their open dependencies."""
+
+    def __init__(self, settings: Settings, context: Context) -> None:
+        own = settings.proof_aggregator
+        self._settings = settings
+        self._context = context
+        self._planner = Planner(context, policy_of(own))
+        self._revocations = Revocations(context)
+        self._status = Status(
+            context, self._revocations, settings.chain.max_lag_s, own.low_balance_gwei * _GWEI
+        )
+        self.app = create_app("Aligned proof aggregator", self._status.ready, context.metrics.render)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Runs all loops until `stop`."""
+        own, poll_s = self._settings.proof_aggregator, self._settings.proof_aggregator.poll_s
+        context = self._context
+        await self._planner.relevel()
+        log.info("proof_aggregator_started", address=context.sender.address, systems=own.systems)
+        lines = context.lines.values()
+        await run_all(
+            stop,
+            repeat("plan", self._planner.step, stop, poll_s),
+            *(repeat("chunks", ChunkProver(context).step, stop, poll_s) for _ in range(own.chunk_workers)),
+            *(repeat("final_proofs", FinalProver(context, line).step, stop, poll_s) for line in lines),
+            *(repeat("publish", Publisher(context, line).step, stop, poll_s) for line in lines),
+            repeat("follow", Follower(context).step, stop, poll_s),
+            repeat("clean", Cleaner(context).step, stop, _CLEAN_S),
+            repeat("gauges", self._status.show, stop, _GAUGES_S),
+            self._revocations.run(stop, self._settings.chain.poll_s),
+            serve(self.app, own.host, own.port, stop),
+        )

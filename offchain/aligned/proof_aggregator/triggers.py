@@ -1,0 +1,119 @@
+"""When to make a chunk, and when to begin an aggregation. Pure: what waits, prices and clock come as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aligned.chain.fees import Prices
+from aligned.core.aggregation import blob_count
+from aligned.proof_aggregator.schedule import last_time_s
+from aligned.storage.aggregation.queue import Waiting
+
+BLOB_GAS = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The triggers; each alone is enough.
+
+    Attributes:
+        chunk_proofs: size of a full chunk, which is proved without waiting for a trigger.
+        max_proofs: most proofs of an aggregation.
+        min_proofs: trigger by count.
+        max_age_s: trigger by age of the oldest proof.
+        join_wait_s: how much longer proved chunks wait for others that are being proved.
+        max_fee_wei_per_proof: trigger by cost; 0 switches it off.
+        execution_gas: of a transaction without its blobs; blob_execution_gas: of checking one blob.
+        daily_at_s: trigger by schedule, seconds after midnight UTC; None switches it off.
+    """
+
+    chunk_proofs: int
+    max_proofs: int
+    min_proofs: int
+    max_age_s: float
+    join_wait_s: float
+    max_fee_wei_per_proof: int
+    execution_gas: int
+    blob_execution_gas: int
+    daily_at_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a decision depends on beside the queue.
+
+    Attributes:
+        now_s: Unix seconds.
+        last_s: when the system's last aggregation began, None before the first.
+        prices: None when the chain does not answer.
+    """
+
+    now_s: float
+    last_s: float | None
+    prices: Prices | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do now; at most one of both.
+
+    Attributes:
+        claim: proofs to put into a new chunk.
+        join: whether to begin an aggregation of the proved chunks.
+        reason: the trigger, "" if none fired.
+    """
+
+    claim: int
+    join: bool
+    reason: str
+
+
+def decide(policy: Policy, waiting: Waiting, moment: Moment) -> Decision:
+    """Full chunks at once; the rest, and an aggregation, when a trigger says so."""
+    reason = trigger(policy, waiting, moment)
+    if waiting.pending >= policy.chunk_proofs:
+        return Decision(policy.chunk_proofs, False, reason)
+    # A chunk that is not full is the rest of this trigger already: proofs that come later wait for the next one.
+    if reason and waiting.pending and not waiting.has_partial:
+        return Decision(waiting.pending, False, reason)
+    return Decision(0, _may_join(policy, waiting, reason), reason)
+
+
+def _may_join(policy: Policy, waiting: Waiting, reason: str) -> bool:
+    if not waiting.ready or not reason:
+        return False
+    overdue = (waiting.age_s or 0.0) >= policy.max_age_s + policy.join_wait_s
+    return waiting.proving_chunks == 0 or waiting.ready >= policy.max_proofs or overdue
+
+
+def trigger(policy: Policy, waiting: Waiting, moment: Moment) -> str:
+    """The first trigger that fires for all that waits, or ""."""
+    count = min(waiting.total, policy.max_proofs)
+    if count == 0 or waiting.age_s is None:
+        return ""
+    if count >= min(policy.min_proofs, policy.max_proofs):
+        return "count"
+    if waiting.age_s >= policy.max_age_s:
+        return "age"
+    if _is_scheduled(policy, waiting.age_s, moment):
+        return "schedule"
+    if moment.prices is None or policy.max_fee_wei_per_proof == 0:
+        return ""
+    return "cost" if fee_per_proof_wei(policy, moment.prices, count) <= policy.max_fee_wei_per_proof else ""
+
+
+def fee_per_proof_wei(policy: Policy, prices: Prices, count: int) -> int:
+    """Share of one of `count` proofs in the cost of their aggregation at today's base fees, rounded up."""
+    blobs = blob_count(count)
+    gas = policy.execution_gas + policy.blob_execution_gas * blobs
+    fee_wei = gas * (prices.base_fee_wei + prices.tip_wei)
+    fee_wei += BLOB_GAS * blobs * max(1, prices.blob_base_fee_wei or 0)
+    return -(-fee_wei // count)
+
+
+def _is_scheduled(policy: Policy, age_s: float, moment: Moment) -> bool:
+    """Whether the last hour of the schedule has passed since the last aggregation, for proofs that were there then."""
+    if policy.daily_at_s is None:
+        return False
+    at_s = last_time_s(policy.daily_at_s, moment.now_s)
+    return (moment.last_s is None or moment.last_s < at_s) and moment.now_s - age_s <= at_s

@@ -1,0 +1,286 @@
+"""Aggregations: one root on its way to the chain. proving → proved → submitted → mined → final, or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from aligned.core.aggregation import AggregationSystem
+from aligned.storage.aggregation import leases
+from aligned.storage.aggregation.leases import Lease
+from aligned.storage.postgres import Connection
+
+TABLE: LiteralString = "aggregations"
+ROOT_REVOKED = "root_revoked"
+_COLUMNS: LiteralString = (
+    "t.system, t.level, t.state, t.root, t.leaf_count, t.program_id, t.public_values, t.proof, t.tx_hash,"
+    " t.block_number, t.block_hash, t.attempts, extract(epoch FROM now() - t.created_at)::float8 AS age_s"
+)
+_OPEN: LiteralString = "state = %s AND system = ANY(%s)"
+_INSERT = """
+INSERT INTO aggregations (system, level, root, leaf_count, program_id) VALUES (%s, %s, %s, %s, %s) RETURNING id
+"""
+_JOIN = """
+UPDATE chunks SET state = 'joined', aggregation_id = %s, position = joined.position, repeated = %s
+FROM unnest(%s::bigint[], %s::int[]) AS joined (id, position) WHERE chunks.id = joined.id
+"""
+_PLACE = """
+UPDATE proofs SET aggregation_id = %(id)s, leaf_index = placed.start + chunk_position, updated_at = now()
+FROM unnest(%(chunks)s::bigint[], %(starts)s::int[]) AS placed (chunk_id, start)
+WHERE proofs.chunk_id = placed.chunk_id
+"""
+_SAME_ROOT = "SELECT id, state FROM aggregations WHERE root = %s AND state <> 'failed'"
+_CHUNKS = "SELECT id, result FROM chunks WHERE aggregation_id = %s AND NOT repeated ORDER BY position"
+_BLOBS = (
+    "SELECT kzg_commitment || opening_proof AS opening FROM blobs WHERE aggregation_id = %s ORDER BY position"
+)
+_INSERT_BLOB = """
+INSERT INTO blobs (aggregation_id, position, versioned_hash, kzg_commitment, opening_proof) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (aggregation_id, position) DO UPDATE SET versioned_hash = EXCLUDED.versioned_hash,
+    kzg_commitment = EXCLUDED.kzg_commitment, opening_proof = EXCLUDED.opening_proof
+"""
+_PATHS = """
+UPDATE proofs SET path = found.path, state = %(state)s, updated_at = now()
+FROM unnest(%(indices)s::int[], %(paths)s::bytea[]) AS found (leaf_index, path)
+WHERE proofs.aggregation_id = %(id)s AND proofs.leaf_index = found.leaf_index AND proofs.state = 'proving'
+"""
+_PROOFS = """
+UPDATE proofs SET state = %s, updated_at = now() WHERE aggregation_id = %s AND state = ANY(%s) AND state <> %s
+"""
+_FREE_PROOFS = """
+UPDATE proofs SET state = 'proving', aggregation_id = NULL, leaf_index = NULL, path = NULL, updated_at = now()
+WHERE aggregation_id = %s AND state IN ('proving', 'submitted', 'mined')
+"""
+_FREE_CHUNKS = """
+UPDATE chunks SET state = 'proved', aggregation_id = NULL, position = NULL, repeated = FALSE
+WHERE aggregation_id = %s RETURNING id
+"""
+_REVOKE = """
+UPDATE aggregations SET state = 'failed', last_error = %s, lease_token = lease_token + 1, leased_until = 'epoch',
+                        updated_at = now()
+WHERE root = %s AND state IN ('submitted', 'mined', 'final') RETURNING id
+"""
+_REVOKE_PROOFS = """
+WITH gone AS (
+    UPDATE proofs SET state = 'rejected', reject_code = %s, reject_reason = %s, updated_at = now()
+    WHERE aggregation_id = %s AND state IN ('submitted', 'mined', 'final') RETURNING quota_id
+), counted AS (SELECT quota_id, count(*) AS proofs FROM gone WHERE quota_id IS NOT NULL GROUP BY quota_id)
+UPDATE quotas SET used = greatest(used - counted.proofs, 0) FROM counted WHERE quotas.id = counted.quota_id
+"""
+_FAILURES = """
+SELECT count(*) AS failures, coalesce(extract(epoch FROM now() - max(updated_at)), 0)::float8 AS age_s
+FROM aggregations WHERE system = %s AND state = 'failed'
+AND id > coalesce((SELECT max(id) FROM aggregations WHERE system = %s AND state IN ('mined', 'final')), 0)
+"""
+_LAST = """
+SELECT extract(epoch FROM max(created_at))::float8 AS at_s FROM aggregations WHERE system = %s AND state <> 'failed'
+"""
+_COUNTS = (
+    "SELECT system, state, count(*) AS rows FROM aggregations WHERE state <> 'final' GROUP BY system, state"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AggregationJob:
+    """A leased aggregation; what is not known in its state is None."""
+
+    lease: Lease
+    system: AggregationSystem
+    level: str
+    state: str
+    root: bytes
+    leaf_count: int
+    program_id: bytes
+    public_values: bytes | None
+    proof: bytes | None
+    tx_hash: bytes | None
+    block_number: int | None
+    block_hash: bytes | None
+    attempts: int
+    age_s: float
+
+    @property
+    def id(self) -> int:
+        """The row."""
+        return self.lease.row_id
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRow:
+    """A blob's names and its opening."""
+
+    versioned_hash: bytes
+    kzg_commitment: bytes
+    opening_proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """Where a root was recorded."""
+
+    tx_hash: bytes
+    block_number: int
+    block_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Chunks that are joined, with the leaf index at which each begins."""
+
+    chunk_ids: list[int]
+    starts: list[int]
+
+
+async def create(
+    conn: Connection,
+    system: AggregationSystem,
+    level: str,
+    program_id: bytes,
+    root: bytes,
+    leaf_count: int,
+    parts: Parts,
+) -> int:
+    """A new aggregation of proved chunks."""
+    row = await (await conn.execute(_INSERT, (int(system), level, root, leaf_count, program_id))).fetchone()
+    assert row is not None
+    await _join(conn, row["id"], parts, repeated=False)
+    return int(row["id"])
+
+
+async def same_root(conn: Connection, root: bytes) -> tuple[int, str] | None:
+    """(id, state) of the aggregation that has this root already."""
+    row = await (await conn.execute(_SAME_ROOT, (root,))).fetchone()
+    return None if row is None else (row["id"], row["state"])
+
+
+async def repeat(
+    conn: Connection, aggregation_id: int, state: str, parts: Parts, paths: Sequence[bytes]
+) -> None:
+    """Chunks with the very commitments of an aggregation that is on its way: they get its paths and its state."""
+    await _join(conn, aggregation_id, parts, repeated=True)
+    await place_paths(conn, aggregation_id, state, paths)
+
+
+async def _join(conn: Connection, aggregation_id: int, parts: Parts, *, repeated: bool) -> None:
+    positions = list(range(len(parts.chunk_ids)))
+    await conn.execute(_JOIN, (aggregation_id, repeated, parts.chunk_ids, positions))
+    await conn.execute(_PLACE, {"id": aggregation_id, "chunks": parts.chunk_ids, "starts": parts.starts})
+
+
+async def place_paths(conn: Connection, aggregation_id: int, state: str, paths: Sequence[bytes]) -> None:
+    """Writes path and state of the proofs that have none yet; path i is of leaf i."""
+    values = {"id": aggregation_id, "state": state, "indices": list(range(len(paths))), "paths": list(paths)}
+    await conn.execute(_PATHS, values)
+
+
+async def lease(
+    conn: Connection, state: str, systems: Sequence[int], lease_s: float
+) -> AggregationJob | None:
+    """The next aggregation in a state."""
+    taken = await leases.take(conn, TABLE, _COLUMNS, _OPEN, (lease_s, state, list(systems)))
+    if taken is None:
+        return None
+    held, row = taken
+    return AggregationJob(held, **row | {"system": AggregationSystem(row["system"])})
+
+
+async def chunks_of(conn: Connection, aggregation_id: int) -> list[tuple[int, str]]:
+    """(id, result) of its chunks in their order."""
+    rows = await (await conn.execute(_CHUNKS, (aggregation_id,))).fetchall()
+    return [(row["id"], row["result"]) for row in rows]
+
+
+async def openings(conn: Connection, aggregation_id: int) -> bytes:
+    """KZG commitment ‖ KZG proof of each blob: 96 bytes a blob."""
+    rows = await (await conn.execute(_BLOBS, (aggregation_id,))).fetchall()
+    return b"".join(row["opening"] for row in rows)
+
+
+async def record_proof(
+    conn: Connection,
+    job: AggregationJob,
+    public_values: bytes,
+    proof: bytes,
+    cycles: int | None,
+    not_proved: str,
+    blobs: Sequence[BlobRow],
+) -> None:
+    """The final proof is there: proving → proved."""
+    for position, blob in enumerate(blobs):
+        values = (job.id, position, blob.versioned_hash, blob.kzg_commitment, blob.opening_proof)
+        await conn.execute(_INSERT_BLOB, values)
+    changes: LiteralString = (
+        "state = 'proved', public_values = %(public_values)s, proof = %(proof)s, cycles = %(cycles)s,"
+        " not_proved = %(not_proved)s, last_error = NULL, attempts = 0, "
+    )
+    fields = {"public_values": public_values, "proof": proof, "cycles": cycles, "not_proved": not_proved}
+    await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, fields)
+
+
+async def submitted(conn: Connection, job: AggregationJob, paths: Sequence[bytes]) -> None:
+    """It is given to the sender: proved → submitted. The lease is kept."""
+    await leases.write(conn, TABLE, job.lease, "state = 'submitted', last_error = NULL")
+    await place_paths(conn, job.id, "submitted", paths)
+
+
+async def mined(conn: Connection, job: AggregationJob, where: Mined) -> None:
+    """The root is on chain: submitted → mined, or mined elsewhere."""
+    changes: LiteralString = (
+        "state = 'mined', tx_hash = %(tx_hash)s, block_number = %(block_number)s, block_hash = %(block_hash)s,"
+        " last_error = NULL, attempts = 0, "
+    )
+    fields = {"tx_hash": where.tx_hash, "block_number": where.block_number, "block_hash": where.block_hash}
+    await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, fields)
+    await _move_proofs(conn, job.id, "mined")
+
+
+async def unmined(conn: Connection, job: AggregationJob, reason: str) -> None:
+    """The root left the chain: mined → submitted."""
+    changes: LiteralString = "state = 'submitted', last_error = %(reason)s, "
+    await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, {"reason": reason})
+    await _move_proofs(conn, job.id, "submitted")
+
+
+async def final(conn: Connection, job: AggregationJob) -> None:
+    """The root cannot leave the chain any more."""
+    await leases.write(conn, TABLE, job.lease, "state = 'final', last_error = NULL, " + leases.RELEASE)
+    await _move_proofs(conn, job.id, "final")
+
+
+async def failed(conn: Connection, job: AggregationJob, reason: str) -> list[int]:
+    """Given up: its chunks are free again, proofs and all. Their ids."""
+    changes: LiteralString = "state = 'failed', last_error = %(reason)s, "
+    await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, {"reason": reason})
+    await conn.execute(_FREE_PROOFS, (job.id,))
+    return [row["id"] for row in await (await conn.execute(_FREE_CHUNKS, (job.id,))).fetchall()]
+
+
+async def revoked(conn: Connection, root: bytes, reason: str) -> bool:
+    """The contract's guardian revoked the root: it is failed, its proofs are rejected and their quota is given back."""
+    row = await (await conn.execute(_REVOKE, (reason, root))).fetchone()
+    if row is not None:
+        await conn.execute(_REVOKE_PROOFS, (ROOT_REVOKED, reason, row["id"]))
+    return row is not None
+
+
+async def failures(conn: Connection, system: AggregationSystem) -> tuple[int, float]:
+    """(how many failed since the last success, seconds since the last of them)."""
+    row = await (await conn.execute(_FAILURES, (int(system), int(system)))).fetchone()
+    assert row is not None
+    return row["failures"], row["age_s"]
+
+
+async def last_created_s(conn: Connection, system: AggregationSystem) -> float | None:
+    """When the newest one was begun, Unix seconds."""
+    row = await (await conn.execute(_LAST, (int(system),))).fetchone()
+    return None if row is None else row["at_s"]
+
+
+async def counts(conn: Connection) -> list[dict[str, Any]]:
+    """How many are in each state short of final."""
+    return await (await conn.execute(_COUNTS)).fetchall()
+
+
+async def _move_proofs(conn: Connection, aggregation_id: int, state: str) -> None:
+    await conn.execute(_PROOFS, (state, aggregation_id, ["submitted", "mined"], state))
