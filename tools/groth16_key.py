@@ -1,8 +1,8 @@
 """A Groth16 key on BN254 whose secrets are known, and proofs made with them: for tests and gas figures only.
 
 The real keys' secrets were destroyed, so nobody can prove with them what no program did; and a real proof of the
-aggregation takes a big machine. Whoever knows the secrets makes a proof for any public inputs with a few multiplications:
-the contracts do exactly the same work for it as for a real one.
+aggregation takes a big machine. Whoever knows the secrets makes a proof for any public inputs with a few
+multiplications: the contracts do exactly the same work for it as for a real one.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class TrapdoorKey:
     @classmethod
     def make(cls, label: str = "") -> TrapdoorKey:
         """Always the same key for a label."""
-        names = [_secret(label + name) for name in ("alpha", "beta", "gamma", "delta")]
-        return cls(*names, tuple(_secret(f"{label}ic {i}") for i in range(INPUTS + 1)))
+        alpha, beta, gamma, delta = (_secret(label + name) for name in ("alpha", "beta", "gamma", "delta"))
+        return cls(alpha, beta, gamma, delta, tuple(_secret(f"{label}ic {i}") for i in range(INPUTS + 1)))
 
     def abi(self) -> tuple[Any, ...]:
         """As the contracts' constructors take it (`Groth16Key`)."""
@@ -110,7 +110,7 @@ class Risc0Prover:
         return self.selector + self.key.prove(inputs, salt)
 
 
-# RISC Zero's digests (crate risc0-binfmt), written here a second time so that the contract's are not compared with themselves.
+# RISC Zero's digests (crate risc0-binfmt), a second time: the contract's must not be compared with themselves.
 
 
 def tagged(tag: str, digests: list[bytes], data: bytes = b"") -> bytes:

@@ -21,6 +21,7 @@ from aligned.devnet.senders import Web3Sender
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
+from aggregation_helper import Submitter, keyed_verifier  # noqa: E402
 from fresh_build import drop_dependency_cache, ensure_fresh  # noqa: E402
 
 drop_dependency_cache()  # before Ape looks at the sources
@@ -178,3 +179,24 @@ def refusal(service_manager, task, user, responder):
         return revert_of(service_manager.respondToTask, task, user, answer.abi(), sender=responder)
 
     return simulate
+
+
+@pytest.fixture(scope="module")
+def keyed_verifiers(web3, owner):
+    """The product's verifiers under a key whose secrets the tests know, by system."""
+    return {system: keyed_verifier(web3, owner, system) for system in AggregationSystem}
+
+
+@pytest.fixture(scope="module")
+def aggregations(aggregation_service, keyed_verifiers, owner):
+    """The aggregation service with the tests' programs allowed, each with its keyed verifier."""
+    for system, verifier in keyed_verifiers.items():
+        program = verifier.functions.programId().call()
+        aggregation_service.allowProgram(system, program, verifier.address, sender=owner)
+    return aggregation_service
+
+
+@pytest.fixture
+def submitter(web3, aggregations, user):
+    """Somebody without any role."""
+    return Submitter(web3, aggregations.address, user)
