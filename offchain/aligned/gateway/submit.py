@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import structlog
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, AlignedError
 from aligned.gateway.admission import Admission, InDoubt
+from aligned.gateway.body import Body
 from aligned.gateway.clients import Gate
 from aligned.gateway.form import Form, FormLimits, boundary_of, read_form
 from aligned.gateway.metrics import GatewayMetrics
@@ -26,9 +25,6 @@ from aligned.wire.aggregator import BODY_TOO_LARGE
 from aligned.wire.gateway import UNSUPPORTED_MEDIA_TYPE, Receipt
 
 log = structlog.get_logger(__name__)
-# A refused client that is still sending gets so much read, so that it comes to read the answer.
-_DRAIN_BYTES = 8 * 1024 * 1024
-_DRAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +64,7 @@ class Submissions:
             ProtocolError: any refusal, with its status; the proof's verdict with 422.
             DependencyError: server_busy, or something does not answer. Sending the same again is safe.
         """
+        body = Body(request.receive, self._settings.upload_idle_s)
         try:
             client = self._gate.names.of(request)
             self._gate.admit_upload(client)
@@ -77,10 +74,10 @@ class Submissions:
                 self._gate.uploads.take(client, 1, "uploads"),
                 self._gate.upload_bytes.take(client, size, "bytes of uploads"),
             ):
-                return await self._receive(request)
+                return await self._receive(request, body)
         except AlignedError as error:
             self._metrics.refused(error.code)
-            await _drain(request)
+            await body.drain()
             raise
 
     def _announced_bytes(self, request: Request) -> int:
@@ -95,13 +92,13 @@ class Submissions:
             raise refusal(BODY_TOO_LARGE, f"at most {limit} bytes", limit_bytes=limit)
         return int(text)
 
-    async def _receive(self, request: Request) -> Answered:
+    async def _receive(self, request: Request, body: Body) -> Answered:
         boundary = boundary_of(request.headers.get("content-type", ""))
         proof_id = uuid4()
         path = self._spool.path(proof_id)
         keep = False
         try:
-            form = await self._read(request, boundary, path)
+            form = await self._read(body, boundary, path)
             return await self._submit(proof_id, form)
         except InDoubt:
             keep = True  # the next start finds it and looks whether there is a row
@@ -110,15 +107,12 @@ class Submissions:
             if not keep:
                 path.unlink(missing_ok=True)
 
-    async def _read(self, request: Request, boundary: bytes, path: Path) -> Form:
+    async def _read(self, body: Body, boundary: bytes, path: Path) -> Form:
         try:
             async with asyncio.timeout(self._settings.upload_timeout_s):
-                body = _impatient(request.stream(), self._settings.upload_idle_s)
-                return await read_form(body, boundary, self._limits, path)
+                return await read_form(body.pieces(), boundary, self._limits, path)
         except TimeoutError as error:
             raise refusal(TIMEOUT, "the upload takes too long") from error
-        except ClientDisconnect as error:
-            raise refusal(MALFORMED_MESSAGE, "the client went away") from error
 
     async def _submit(self, proof_id: UUID, form: Form) -> Answered:
         reserved = await self._admission.reserve(proof_id, form)
@@ -138,26 +132,3 @@ class Submissions:
         if receipt.reject is not None:
             raise refusal(receipt.reject.code, receipt.reject.reason, id=str(proof_id))
         return receipt
-
-
-async def _impatient(body: AsyncIterator[bytes], idle_s: float) -> AsyncIterator[bytes]:
-    """The pieces of a body, each of which must come within `idle_s`."""
-    while True:
-        async with asyncio.timeout(idle_s):
-            try:
-                piece = await anext(body)
-            except StopAsyncIteration:
-                return
-        yield piece
-
-
-async def _drain(request: Request) -> None:
-    """Reads on for a moment: a connection that is closed on unread bytes loses the answer on its way."""
-    left = _DRAIN_BYTES
-    with contextlib.suppress(TimeoutError, ClientDisconnect, RuntimeError):
-        async with asyncio.timeout(_DRAIN_S):
-            while left > 0:
-                message = await request.receive()
-                left -= len(message.get("body", b""))
-                if message["type"] != "http.request" or not message.get("more_body", False):
-                    return

@@ -1,32 +1,54 @@
-"""A gateway and an account that has paid."""
+"""A gateway for a module's tests, and a fresh account that has paid for each.
+
+A gateway starts verifier processes, so one serves all tests of a module that can share it. They run in one event loop:
+`pytestmark = pytest.mark.asyncio(loop_scope="module")`.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.postgres import Database, migrate
 from tests.integration.gateway.running import Running, gateway_settings, running_gateway
 from tests.integration.gateway.submitter import Submitter, pay, submitter
 
+_numbers = itertools.count(1_000)
 
-@pytest_asyncio.fixture
-async def db(postgres: str) -> AsyncIterator[Database]:
-    async with Database(postgres) as db:
+
+@pytest.fixture(scope="module")
+def database_url(postgres_server: EmbeddedPostgres) -> str:
+    """A fresh database."""
+    return postgres_server.url(f"gateway_{next(_numbers)}")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the gateway has its store and spool."""
+    return tmp_path_factory.mktemp("gateway")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def db(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url) as db:
         await migrate(db, "aggregation")
         yield db
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(db: Database, database_url: str, folder: Path) -> AsyncIterator[Running]:
+    async with running_gateway(gateway_settings(database_url, folder), db) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def user(db: Database) -> Submitter:
-    user = submitter()
+    """An account with ten proofs."""
+    user = submitter(next(_numbers))
     await pay(db, user.address)
     return user
-
-
-@pytest_asyncio.fixture
-async def gateway(db: Database, postgres: str, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running_gateway(gateway_settings(postgres, tmp_path), db) as running:
-        yield running

@@ -1,0 +1,60 @@
+"""The body of a request, piece by piece, from a client that may be slow, silent, or gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from starlette.types import Receive
+
+from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT
+from aligned.gateway.refusals import refusal
+
+# A refused client that is still sending gets so much read, so that it comes to read the answer.
+_DRAIN_BYTES = 8 * 1024 * 1024
+_DRAIN_S = 2.0
+
+
+class Body:
+    """Reads each piece once.
+
+    Args:
+        idle_s: longest silence.
+    """
+
+    def __init__(self, receive: Receive, idle_s: float) -> None:
+        self._receive = receive
+        self._idle_s = idle_s
+        self._ended = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The pieces, to the end of the body.
+
+        Raises:
+            ProtocolError: timeout, when the client is silent; malformed_message, when it goes away.
+        """
+        while not self._ended:
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    piece = await self._next()
+            except TimeoutError as error:
+                raise refusal(TIMEOUT, f"nothing came for {self._idle_s:g} s") from error
+            if piece is None:
+                raise refusal(MALFORMED_MESSAGE, "the client went away")
+            yield piece
+
+    async def drain(self) -> None:
+        """Reads on for a moment: a connection that is closed on unread bytes loses the answer on its way."""
+        left = _DRAIN_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_S):
+                while not self._ended and left > 0:
+                    left -= len(await self._next() or b"")
+
+    async def _next(self) -> bytes | None:
+        """The next piece; None when the client is gone."""
+        message = await self._receive()
+        gone = message["type"] != "http.request"
+        self._ended = gone or not message.get("more_body", False)
+        return None if gone else message.get("body", b"")
