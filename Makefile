@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# How far `make demo` proves aggregations: native, or execute (after tools/build_prover.sh).
+LEVEL ?= native
 CHECKS := lint unit parity rust contracts forge integration faults e2e fork
 .PHONY: help setup demo test devnet bench bench-gas bindings format clean $(CHECKS)
 
@@ -13,8 +15,8 @@ help: ## this list
 setup: ## prepare this clone: Python and npm packages, solc, native extension, contracts (repeatable)
 	@tools/setup.sh
 
-demo: setup ## real proofs through the whole system on a local devnet, ends with a table
-	@$(VENV)/aligned demo
+demo: setup ## real proofs through both products on a local devnet, ends with a table (LEVEL=execute runs the zkVMs)
+	@$(VENV)/aligned demo --level $(LEVEL)
 
 test: setup ## lint and all tests, with the time of each step
 	@$(VENV)/python tools/check.py $(CHECKS)
@@ -22,7 +24,7 @@ test: setup ## lint and all tests, with the time of each step
 $(CHECKS): setup
 	@$(VENV)/python tools/check.py $@
 
-devnet: setup ## a devnet that stays up (ports 8545 and 8080) until Ctrl-C
+devnet: setup ## a devnet that stays up (ports 8545, 8080 and 8070) until Ctrl-C
 	@$(VENV)/ape run devnet
 
 bench: setup ## all measurements beside the reference's figures

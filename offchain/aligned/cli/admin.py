@@ -15,7 +15,8 @@ from aligned.settings import INVALID_SETTINGS, load
 from aligned.settings import check as find_problems
 from aligned.storage.postgres import Database, migrate
 
-ROLES = ("batcher", "operator", "aggregator")
+# poller, gateway and proof aggregator share one database: aggregation.
+ROLES = ("batcher", "operator", "aggregator", "aggregation")
 
 
 @click.group()

@@ -10,6 +10,7 @@ import click
 from rich.live import Live
 
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, console
+from aligned.core.errors import DependencyError
 
 _HOME = click.Path(file_okay=False, path_type=Path)
 
@@ -28,10 +29,19 @@ _HOME = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--batcher-port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0: a free one."
 )
+@click.option(
+    "--gateway-port", type=click.IntRange(0, 65_535), default=8070, show_default=True, help="0: a free one."
+)
 @click.option("--block-time", "block_time_s", type=click.IntRange(1, 60), default=1, show_default=True)
 @command
 async def devnet(
-    home: Path, operators: int, off: tuple[int, ...], rpc_port: int, batcher_port: int, block_time_s: int
+    home: Path,
+    operators: int,
+    off: tuple[int, ...],
+    rpc_port: int,
+    batcher_port: int,
+    gateway_port: int,
+    block_time_s: int,
 ) -> Result:
     """Run the whole system on this machine until Ctrl-C.
 
@@ -50,12 +60,17 @@ async def devnet(
         switched_off=frozenset(off),
         rpc_port=rpc_port,
         batcher_port=batcher_port,
+        gateway_port=gateway_port,
         block_time_s=block_time_s,
     )
     stop = stop_event()
     async with Cluster(config, lambda step: console.print(f"… {step}")) as cluster:
         network = cluster.network
         console.print(f"[bold green]ready[/]: RPC {network.rpc_urls[0]}, batcher {network.batcher_url}")
+        aggregation = cluster.aggregation
+        console.print(
+            f"gateway {aggregation.gateway_url} (API: /docs), beacon node {aggregation.beacon_urls[0]}"
+        )
         console.print(f"logs in {cluster.layout.log('batcher').parent}; Ctrl-C ends it")
         await stop.wait()
     return Result({"stopped": True})
@@ -65,9 +80,16 @@ async def devnet(
 @click.option(
     "--home", type=_HOME, default=".aligned/demo", show_default=True, help="Folder; emptied at start."
 )
+@click.option(
+    "--level",
+    type=click.Choice(["native", "execute"]),
+    default="native",
+    show_default=True,
+    help="How far aggregations are proved: plain code, or the zkVMs' executors (built by tools/build_prover.sh).",
+)
 @command
-async def demo(home: Path) -> Result:
-    """Send real proofs through the whole system on a devnet of its own, and what must be refused.
+async def demo(home: Path, level: str) -> Result:
+    """Send real proofs through both products on a devnet of its own, and what must be refused.
 
     Ends with a table and writes report.json into the folder. Exit code 0 only if everything held.
 
@@ -78,10 +100,12 @@ async def demo(home: Path) -> Result:
     from aligned.devnet.demo import Demo, run_demo
     from aligned.devnet.demo_view import report, summary, view, write_report
 
+    if level == "execute":
+        require_provers()
     found = Demo()
     stop = stop_event()
     with Live(view(found), console=console, refresh_per_second=4, transient=True) as live:
-        running = asyncio.create_task(run_demo(home, found, lambda: live.update(view(found))))
+        running = asyncio.create_task(run_demo(home, found, lambda: live.update(view(found)), level))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -99,3 +123,23 @@ def stop_event() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def require_provers() -> None:
+    """Looks for the workers of the execute level before anything is started.
+
+    Raises:
+        DependencyError: prover_not_built, with what to run.
+    """
+    from aligned.provers.commands import worker_folder
+    from aligned.provers.levels import ProvingLevel
+
+    folder = worker_folder(ProvingLevel.EXECUTE)
+    missing = [
+        name for name in ("aligned-prover-sp1", "aligned-prover-risc0") if not (folder / name).exists()
+    ]
+    if missing:
+        raise DependencyError(
+            "prover_not_built",
+            f"{' and '.join(missing)} not in {folder}: run tools/build_prover.sh, or take --level native",
+        )

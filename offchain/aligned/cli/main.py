@@ -27,6 +27,9 @@ _COMMANDS: Final = {
     "batcher": "aligned.cli.roles:batcher",
     "operator": "aligned.cli.roles:operator",
     "aggregator": "aligned.cli.roles:aggregator",
+    "poller": "aligned.cli.aggregation_roles:poller",
+    "gateway": "aligned.cli.aggregation_roles:gateway",
+    "proof-aggregator": "aligned.cli.aggregation_roles:proof_aggregator",
     "config": "aligned.cli.admin:config",
     "db": "aligned.cli.admin:db",
     "devnet": "aligned.cli.devnet:devnet",
@@ -62,6 +65,10 @@ def cli() -> None:
     A user's first proof on a devnet (`ape run devnet` in another terminal):
       aligned deposit 0.1 --devnet-account 5
       aligned submit --system SP1 --proof fib.proof --vk fib.vk --wait verified --devnet-account 5
+
+    \b
+    Aggregation mode, one proof on Ethereum for many:
+      aligned aggregation --help
 
     \b
     Exit codes: 0 ok, 1 failed or "no", 2 wrong usage, 3 a dependency is down.

@@ -18,12 +18,12 @@ from aligned.settings import Settings, load
 
 Service: TypeAlias = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
-_json_logs = click.option(
+json_logs = click.option(
     "--log-json/--log-text", default=True, show_default=True, help="Form of the log on stderr."
 )
 
 
-async def _serve(name: str, service: Service, config: Path | None, log_json: bool) -> Result:
+async def serve_role(name: str, service: Service, config: Path | None, log_json: bool) -> Result:
     """Runs a role until it is told to stop (SIGINT, SIGTERM)."""
     settings = load(config)
     configure_logging(name, log_json)
@@ -40,7 +40,7 @@ def batcher() -> None:
 
 
 @batcher.command(name="run")
-@_json_logs
+@json_logs
 @command
 @config_option
 async def run_batcher(config: Path | None, log_json: bool) -> Result:
@@ -52,7 +52,7 @@ async def run_batcher(config: Path | None, log_json: bool) -> Result:
     """
     from aligned.batcher.service import run
 
-    return await _serve("batcher", run, config, log_json)
+    return await serve_role("batcher", run, config, log_json)
 
 
 @click.group()
@@ -61,7 +61,7 @@ def aggregator() -> None:
 
 
 @aggregator.command(name="run")
-@_json_logs
+@json_logs
 @command
 @config_option
 async def run_aggregator(config: Path | None, log_json: bool) -> Result:
@@ -73,7 +73,7 @@ async def run_aggregator(config: Path | None, log_json: bool) -> Result:
     """
     from aligned.bls_aggregator.service import run
 
-    return await _serve("aggregator", run, config, log_json)
+    return await serve_role("aggregator", run, config, log_json)
 
 
 @aggregator.command()
@@ -98,7 +98,7 @@ def operator() -> None:
 
 
 @operator.command(name="run")
-@_json_logs
+@json_logs
 @command
 @config_option
 async def run_operator(config: Path | None, log_json: bool) -> Result:
@@ -110,7 +110,7 @@ async def run_operator(config: Path | None, log_json: bool) -> Result:
     """
     from aligned.operator.service import run
 
-    return await _serve("operator", run, config, log_json)
+    return await serve_role("operator", run, config, log_json)
 
 
 @operator.command()

@@ -126,6 +126,10 @@ class Cheats:
         """Adds blocks now."""
         await self._ask("anvil_mine", hex(blocks))
 
+    async def reorganise(self, depth: int) -> None:
+        """Replaces the newest `depth` blocks by as many empty ones: what was in them never happened."""
+        await self._ask("anvil_reorg", depth, [])
+
     async def advance_time(self, seconds: int) -> None:
         """Moves the chain's clock forward and adds a block."""
         await self._ask("evm_increaseTime", hex(seconds))

@@ -49,6 +49,15 @@ class BadProof:
     codes: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What became of something that must be refused; code "accepted" is the worst answer."""
+
+    file: str
+    code: str
+    is_right: bool
+
+
 def good_proofs(generator: bytes = _NO_GENERATOR) -> list[GoodProof]:
     """All real proofs at hand."""
     found = [*_sp1(), *_risc0(), *_circom(), *_foreign_sp1("v6.1.0")]

@@ -11,23 +11,37 @@ from types import TracebackType
 from typing import Self
 
 from aligned.chain.client import ChainClient
-from aligned.chain.contracts import ServiceManager
+from aligned.chain.contracts import AggregationService, ServiceManager
 from aligned.chain.deployment import Deployment
+from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import DependencyError, InvariantError
 from aligned.devnet.anvil import CHAIN_ID, Anvil, Cheats
 from aligned.devnet.beacon import BeaconStandin
 from aligned.devnet.keys import AGGREGATOR, BATCHER, DEPLOYER, PROOF_AGGREGATOR, KeyFolder, RoleKeys
 from aligned.devnet.layout import Layout, Shared
-from aligned.devnet.roles import AggregationConfig, Role, RoleSpec, aggregation_roles, fast_mode_roles
+from aligned.devnet.roles import (
+    AGGREGATION_DATABASE,
+    AggregationConfig,
+    Role,
+    RoleSpec,
+    aggregation_roles,
+    fast_mode_roles,
+)
 from aligned.devnet.setup import deploy_contracts, register_operators
 from aligned.sdk.accounts import devnet_account
 from aligned.sdk.network import AggregationNetwork, NetworkConfig
 from aligned.storage.embedded import EmbeddedPostgres
+from aligned.storage.postgres import Database
 from aligned.storage.serve import FolderServer
 
 _BLOCK_POLL_S = 0.1
 _ACCOUNT_BALANCE_WEI = 1_000 * 10**18
 _USERS = range(4, 10)
+
+_CHUNKS = """
+SELECT count(*) AS chunks FROM chunks JOIN aggregations ON aggregations.id = aggregation_id
+WHERE aggregations.root = %s AND aggregations.state <> 'failed'
+"""
 
 Progress = Callable[[str], None]
 
@@ -57,7 +71,7 @@ class ClusterConfig:
     gateway_port: int = 0
     block_time_s: int = 1
     durable: bool = False
-    aggregation: AggregationConfig | None = AggregationConfig()
+    aggregation: AggregationConfig | None = field(default_factory=AggregationConfig)
 
 
 @dataclass(slots=True)
@@ -172,6 +186,20 @@ class Cluster:
     def role(self, name: str) -> Role:
         """Role "batcher", "gateway" or "operator-0", also one that is switched off."""
         return self._parts.roles[name]
+
+    async def chunk_count(self, root: bytes) -> int:
+        """In how many chunks the proofs under a root were proved, as the aggregator's database says."""
+        assert self._parts.postgres is not None
+        url = self._parts.postgres.url(AGGREGATION_DATABASE)
+        async with Database(url) as database, database.transaction() as conn:
+            found = await (await conn.execute(_CHUNKS, (root,))).fetchone()
+        return 0 if found is None else int(found["chunks"])
+
+    async def programs(self) -> dict[AggregationSystem, bytes]:
+        """The aggregating programs that the contract allows."""
+        service = AggregationService(self.chain, self.deployment.aggregation_service)
+        states = {each: await service.program(each) for each in await service.program_ids()}
+        return {state.system: program for program, state in states.items() if state.system is not None}
 
     @property
     def pids(self) -> dict[str, int | None]:

@@ -1,4 +1,4 @@
-"""The demo: real proofs, sent as a user would, through every part of the system; and what must be refused."""
+"""The demo: real proofs, sent as a user would, through every part of both products; and what must be refused."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from aligned.core.errors import FEE_TOO_LOW, INSUFFICIENT_BALANCE, AlignedError
-from aligned.devnet.cases import BadProof, GoodProof, bad_proofs, good_proofs
+from aligned.devnet.aggregation_demo import PROOFS, AggregationDemo, AggregationSession
+from aligned.devnet.cases import BadProof, GoodProof, Refusal, bad_proofs, good_proofs
 from aligned.devnet.cluster import Cluster, ClusterConfig
 from aligned.devnet.consumer import use_in_contract
 from aligned.devnet.gas import GasFigures, measure_gas
 from aligned.devnet.keys import FIRST_USER
+from aligned.devnet.roles import AggregationConfig
 from aligned.sdk.accounts import devnet_account
 from aligned.sdk.client import AlignedClient
 from aligned.sdk.models import Inclusion, SubmitResult
@@ -24,6 +26,8 @@ SWITCHED_OFF: Final = OPERATORS - 1
 _DEPOSIT_WEI = 10**18
 _WAIT_S = 150.0
 _POOR_USER = FIRST_USER + 2
+# The count triggers; age only if a proof was lost on the way.
+_MAX_AGE_S = 120.0
 
 
 @dataclass(slots=True)
@@ -37,15 +41,6 @@ class ProofRow:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What became of something that must be refused; code "accepted" is the worst answer."""
-
-    file: str
-    code: str
-    is_right: bool
-
-
 @dataclass(slots=True)
 class Demo:
     """Everything that the demo found out; the view reads it while it runs."""
@@ -57,11 +52,17 @@ class Demo:
     consumer_accepts: bool = False
     consumer_refuses: bool = False
     gas: GasFigures | None = None
+    aggregation: AggregationDemo = field(default_factory=AggregationDemo)
     seconds: float = 0.0
 
     @property
     def has_held(self) -> bool:
         """Whether everything happened as it must."""
+        return self.fast_mode_has_held and self.aggregation.has_held
+
+    @property
+    def fast_mode_has_held(self) -> bool:
+        """Whether everything of the fast mode happened as it must."""
         return (
             bool(self.rows)
             and all(row.is_verified for row in self.rows)
@@ -74,8 +75,11 @@ class Demo:
         )
 
 
-async def run_demo(home: Path, demo: Demo, on_change: Callable[[], None]) -> None:
+async def run_demo(home: Path, demo: Demo, on_change: Callable[[], None], level: str = "native") -> None:
     """Runs the demo in a devnet of its own below `home`, filling `demo`.
+
+    Args:
+        level: of the aggregation: "native", or "execute" where the provers are built.
 
     Raises:
         AlignedError: the devnet did not start, or nothing could be submitted.
@@ -83,12 +87,15 @@ async def run_demo(home: Path, demo: Demo, on_change: Callable[[], None]) -> Non
     started = time.monotonic()
 
     def say(step: str) -> None:
-        demo.step = step
+        demo.step = step or demo.step
         on_change()
 
-    config = ClusterConfig(home, operators=OPERATORS, switched_off=frozenset({SWITCHED_OFF}))
+    aggregation = AggregationConfig(level, min_proofs=PROOFS, max_age_s=_MAX_AGE_S)
+    off = frozenset({SWITCHED_OFF})
+    config = ClusterConfig(home, operators=OPERATORS, switched_off=off, aggregation=aggregation)
     async with Cluster(config, say) as cluster:
         await _Session(cluster, demo, say).run()
+        await AggregationSession(cluster, demo.aggregation, say).run()
     demo.seconds = time.monotonic() - started
     say("done")
 
@@ -147,7 +154,7 @@ class _Session:
 
     def _update(self, row: ProofRow, state: str) -> None:
         row.state = state
-        self._say(self._demo.step)
+        self._say("")
 
     async def _send_bad(self, client: AlignedClient, bad: list[BadProof]) -> None:
         for case in bad:
@@ -170,7 +177,7 @@ class _Session:
 
     def _refused(self, file: str, code: str, is_right: bool) -> None:
         self._demo.refusals.append(Refusal(file, code, is_right))
-        self._say(self._demo.step)
+        self._say("")
 
     async def _use(self) -> None:
         """A contract believes the proof of its own program, and not that of another."""

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from aligned.devnet.aggregation_view import aggregation_report, aggregation_summary, aggregation_view
 from aligned.devnet.demo import OPERATORS, SWITCHED_OFF, Demo, ProofRow
 
 _STYLES = {"verified": "bold green", "posted": "cyan", "queued": "yellow", "waiting": "dim"}
@@ -28,7 +29,9 @@ def view(demo: Demo) -> RenderableType:
     counts = f"{len(demo.refusals) - len(wrong)} of {demo.refusals_planned} bad submissions refused as they must be"
     lines: list[RenderableType] = [table, Text(counts, style="red" if wrong else "")]
     lines += [Text(f"  {refusal.file}: {refusal.code}", style="red") for refusal in wrong]
-    return Group(*lines, Text(f"… {demo.step}", style="dim"))
+    if demo.aggregation.runs:
+        lines += [Text("\naggregation mode", style="bold"), aggregation_view(demo.aggregation)]
+    return Group(Text("fast mode", style="bold"), *lines, Text(f"… {demo.step}", style="dim"))
 
 
 def _cells(row: ProofRow) -> list[RenderableType]:
@@ -56,13 +59,14 @@ def summary(demo: Demo) -> RenderableType:
         )
     took, refused = _yes(demo.consumer_accepts), _yes(demo.consumer_refuses)
     facts.add_row("example contract", f"takes its program's proof: {took}; refuses another's: {refused}")
+    facts.add_row("report", "report.json in the demo's folder")
     facts.add_row("seconds", f"{demo.seconds:.0f}")
     verdict = (
         Text("everything held", style="bold green")
         if demo.has_held
         else Text("NOT everything held", style="bold red")
     )
-    return Group(view(demo), facts, verdict)
+    return Group(view(demo), aggregation_summary(demo.aggregation), facts, verdict)
 
 
 def _yes(value: bool) -> str:
@@ -88,6 +92,7 @@ def report(demo: Demo) -> Mapping[str, object]:
             if gas is None
             else {"create_task": gas.create_task, "respond": gas.respond, "non_signers": gas.non_signers},
         },
+        "aggregation": aggregation_report(demo.aggregation),
     }
 
 

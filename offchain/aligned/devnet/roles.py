@@ -12,8 +12,7 @@ from aligned.devnet.layout import Shared
 from aligned.devnet.process import ManagedProcess, free_port
 
 READY_TIMEOUT_S = 60.0
-AGGREGATION_ROLES = ("poller", "gateway", "proof-aggregator")
-_AGGREGATION_DATABASE = "aggregation"
+AGGREGATION_DATABASE = "aggregation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +119,7 @@ def aggregation_roles(
             "port": gateway_port or free_port(),
             "spool_dir": str(home / "spool"),
             "verifier_workers": 1,
+            "submission_burst": 1_000,  # what must be refused comes from one account
         },
         "proof-aggregator": {"port": free_port(), "result_dir": str(home / "results")}
         | config.fields()
@@ -129,4 +129,4 @@ def aggregation_roles(
         sections = shared.sections() | {name.replace("-", "_"): own}
         port = own["port"]
         assert isinstance(port, int)
-        yield RoleSpec(name, (name, "run"), port, _AGGREGATION_DATABASE, sections)
+        yield RoleSpec(name, (name, "run"), port, AGGREGATION_DATABASE, sections)
