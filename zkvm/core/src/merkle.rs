@@ -3,103 +3,46 @@
 //! node = keccak(left ‖ right). The leaves are completed to a power of two by repeating the last one; a single leaf is
 //! the root. Bit i of an index tells whether the node at level i is a right child.
 
-use alloc::vec::Vec;
-
 use crate::keccak::{Hash, keccak256_parts};
+use crate::tree::{self, Rule, climb};
 
 /// Longest accepted path, in levels; the contract has the same bound.
 pub const MAX_DEPTH: usize = 32;
 
-/// Hash of an inner node.
-#[must_use]
-pub fn node(left: &Hash, right: &Hash) -> Hash {
-    keccak256_parts(&[left, right])
+/// The rule of the fast mode's tree.
+#[derive(Debug, Clone)]
+pub struct Untagged;
+
+impl Rule for Untagged {
+    fn node(left: &Hash, right: &Hash) -> Hash {
+        keccak256_parts(&[left, right])
+    }
+
+    fn padding(leaves: &[Hash]) -> Option<Hash> {
+        leaves.last().copied()
+    }
 }
+
+/// All levels of a tree.
+pub type Tree = tree::Tree<Untagged>;
 
 /// Root over `leaves`; none for no leaves.
 #[must_use]
 pub fn root(leaves: &[Hash]) -> Option<Hash> {
-    let mut padding = *leaves.last()?;
-    if leaves.len() == 1 {
-        return Some(padding);
-    }
-    let mut level = parents(leaves, &padding);
-    padding = node(&padding, &padding);
-    while level.len() > 1 {
-        let count = level.len();
-        for i in 0..count.div_ceil(2) {
-            let right = if 2 * i + 1 < count { level[2 * i + 1] } else { padding };
-            level[i] = node(&level[2 * i], &right);
-        }
-        level.truncate(count.div_ceil(2));
-        padding = node(&padding, &padding);
-    }
-    level.first().copied()
-}
-
-fn parents(level: &[Hash], padding: &Hash) -> Vec<Hash> {
-    level.chunks(2).map(|pair| node(&pair[0], pair.get(1).unwrap_or(padding))).collect()
-}
-
-/// All levels of a tree, without the repeated part: of each level only the padding's hash is kept.
-#[derive(Debug, Clone)]
-pub struct Tree {
-    levels: Vec<Vec<Hash>>,
-    paddings: Vec<Hash>,
-}
-
-impl Tree {
-    /// Tree over `leaves`; none for no leaves.
-    #[must_use]
-    pub fn new(leaves: Vec<Hash>) -> Option<Self> {
-        let mut paddings = Vec::from([*leaves.last()?]);
-        let mut levels = Vec::from([leaves]);
-        while let (Some(level), Some(padding)) = (levels.last(), paddings.last())
-            && level.len() > 1
-        {
-            let (next, next_padding) = (parents(level, padding), node(padding, padding));
-            levels.push(next);
-            paddings.push(next_padding);
-        }
-        Some(Self { levels, paddings })
-    }
-
-    /// The root.
-    #[must_use]
-    pub fn root(&self) -> Hash {
-        self.levels[self.depth()][0]
-    }
-
-    /// Number of levels below the root.
-    #[must_use]
-    pub fn depth(&self) -> usize {
-        self.levels.len() - 1
-    }
-
-    /// Siblings of leaf `index`, leaf level first; none beyond the leaves.
-    #[must_use]
-    pub fn path(&self, index: usize) -> Option<Vec<Hash>> {
-        self.levels[0].get(index)?;
-        let sibling = |level: usize| *self.levels[level].get((index >> level) ^ 1).unwrap_or(&self.paddings[level]);
-        Some((0..self.depth()).map(sibling).collect())
-    }
+    tree::root::<Untagged>(leaves)
 }
 
 /// Whether `path` leads from `leaf` at `index` to `root`. False for index ≥ 2^depth: otherwise index + k·2^depth would
 /// pass as well, and a position could not serve as an identity.
 #[must_use]
 pub fn verify(leaf: &Hash, index: u64, path: &[Hash], root: &Hash) -> bool {
-    if path.len() > MAX_DEPTH || index >> path.len() != 0 {
-        return false;
-    }
-    let fold = |running: Hash, (level, sibling): (usize, &Hash)| {
-        if index >> level & 1 == 1 { node(sibling, &running) } else { node(&running, sibling) }
-    };
-    path.iter().enumerate().fold(*leaf, fold) == *root
+    path.len() <= MAX_DEPTH && index >> path.len() == 0 && climb::<Untagged>(leaf, index, path) == *root
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn leaves(count: u8) -> Vec<Hash> {
@@ -110,7 +53,7 @@ mod tests {
         let last = level[level.len() - 1];
         level.resize(level.len().next_power_of_two(), last);
         while level.len() > 1 {
-            level = level.chunks(2).map(|pair| node(&pair[0], &pair[1])).collect();
+            level = level.chunks(2).map(|pair| Untagged::node(&pair[0], &pair[1])).collect();
         }
         level[0]
     }
@@ -147,7 +90,7 @@ mod tests {
     #[test]
     fn path_longer_than_the_bound_is_refused() {
         let path = Vec::from([[0; 32]; MAX_DEPTH + 1]);
-        let root = path.iter().fold([0; 32], |running, sibling| node(&running, sibling));
+        let root = path.iter().fold([0; 32], |running, sibling| Untagged::node(&running, sibling));
         assert!(!verify(&[0; 32], 0, &path, &root));
         assert!(!verify(&[0; 32], u64::MAX, &path, &root));
     }
