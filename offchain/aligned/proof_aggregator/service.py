@@ -21,11 +21,13 @@ from aligned.proof_aggregator.cleaner import Cleaner
 from aligned.proof_aggregator.context import Context, Patience
 from aligned.proof_aggregator.final_prover import FinalProver
 from aligned.proof_aggregator.follower import Follower
+from aligned.proof_aggregator.intake import Intake, open_intake
 from aligned.proof_aggregator.lines import open_lines
 from aligned.proof_aggregator.metrics import ProofAggregatorMetrics
 from aligned.proof_aggregator.planner import Planner
 from aligned.proof_aggregator.publisher import Publisher
 from aligned.proof_aggregator.revocations import Revocations
+from aligned.proof_aggregator.schedule import seconds_of_day
 from aligned.proof_aggregator.status import Status
 from aligned.proof_aggregator.triggers import Policy
 from aligned.serving import create_app, serve
@@ -45,8 +47,22 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Raises:
         AlignedError: a setting, key or dependency is wrong at start, or an invariant broke.
     """
-    async with open_context(settings) as context:
-        await ProofAggregator(settings, context).run(stop)
+    async with open_context(settings) as context, _open_intake(settings, context) as intake:
+        await ProofAggregator(settings, context).run(stop, intake)
+
+
+@asynccontextmanager
+async def _open_intake(settings: Settings, context: Context) -> AsyncIterator[Intake | None]:
+    """The intake of fast-mode batches, where it is enabled."""
+    if not settings.intake.enabled:
+        yield None
+        return
+    deployment = Deployment.load(settings.chain.deployment_file)
+    registry = context.metrics.registry
+    async with open_intake(
+        settings, deployment, context.db, context.client, context.store, registry
+    ) as intake:
+        yield intake
 
 
 @asynccontextmanager
@@ -101,7 +117,6 @@ def patience_of(own: ProofAggregatorSettings) -> Patience:
 
 def policy_of(own: ProofAggregatorSettings) -> Policy:
     """Triggers out of the settings."""
-    hours, _, minutes = own.daily_at.partition(":")
     return Policy(
         chunk_proofs=min(own.chunk_proofs, own.max_proofs),
         max_proofs=own.max_proofs,
@@ -111,7 +126,7 @@ def policy_of(own: ProofAggregatorSettings) -> Policy:
         max_fee_wei_per_proof=int(own.max_fee_per_proof_gwei * _GWEI),
         execution_gas=own.execution_gas,
         blob_execution_gas=own.blob_execution_gas,
-        daily_at_s=3_600 * int(hours) + 60 * int(minutes) if own.daily_at else None,
+        daily_at_s=seconds_of_day(own.daily_at),
     )
 
 
@@ -129,7 +144,7 @@ class ProofAggregator:
         )
         self.app = create_app("Aligned proof aggregator", self._status.ready, context.metrics.render)
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, intake: Intake | None = None) -> None:
         """Runs all loops until `stop`."""
         own, poll_s = self._settings.proof_aggregator, self._settings.proof_aggregator.poll_s
         context = self._context
@@ -146,5 +161,6 @@ class ProofAggregator:
             repeat("clean", Cleaner(context).step, stop, _CLEAN_S),
             repeat("gauges", self._status.show, stop, _GAUGES_S),
             self._revocations.run(stop, self._settings.chain.poll_s),
+            *(() if intake is None else intake.loops(stop, self._settings.chain.poll_s)),
             serve(self.app, own.host, own.port, stop),
         )
