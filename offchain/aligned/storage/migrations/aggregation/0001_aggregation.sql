@@ -72,7 +72,7 @@ CREATE INDEX intake_batches_by_block ON intake_batches (block_number);
 CREATE TABLE aggregations (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     system        smallint NOT NULL CHECK (system IN (1, 2)),
-    level         text NOT NULL CHECK (level IN ('native', 'execute', 'compressed', 'composite', 'succinct', 'groth16')),
+    level         text NOT NULL CHECK (level IN ('native', 'execute', 'compressed', 'composite', 'succinct', 'groth16', 'network')),
     state         text NOT NULL DEFAULT 'proving'
                   CHECK (state IN ('proving', 'proved', 'submitted', 'mined', 'final', 'failed')),
     root          bytea NOT NULL CHECK (octet_length(root) = 32),
