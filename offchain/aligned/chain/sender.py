@@ -34,6 +34,8 @@ __all__ = ["Done", "Receipt", "TxSender"]
 Done = Callable[[], Awaitable[bool]]
 # A settled transaction is looked up again only while a reorganisation can still remove it.
 _FINAL_BLOCKS = 64
+# How long a node may know a nonce as used and have no receipt yet.
+_RECEIPT_LAG_S = 2.0
 _DEFAULT_CAPS = Caps.from_gwei(500, 500)
 
 _log = structlog.get_logger(__name__)
@@ -227,7 +229,9 @@ class TxSender:
             await self._broadcaster.broadcast(last)
 
     async def _on_lost_nonce(self, request: Request, attempts: list[Attempt], done: Done | None) -> None:
-        # Ours may have been mined between the two questions; only a second look without a receipt counts.
+        # Ours may have been mined between the two questions, and a node may count a transaction whose block it still
+        # makes, before there is a receipt; only a second look without one counts.
+        await asyncio.sleep(_RECEIPT_LAG_S)
         for attempt in attempts:
             if await self._client.get_receipt(attempt.tx_hash) is not None:
                 return

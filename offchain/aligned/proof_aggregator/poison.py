@@ -18,6 +18,8 @@ INVALID_PROOF = "invalid_proof"
 UNPROVABLE = "unprovable"
 # An engine that calls so many proofs in a row bad, and none good, is not believed any more.
 _MAX_REJECTED_IN_A_ROW = 8
+# So many times max_attempts until a success before the last failure counts as well: the pauses double meanwhile.
+_PATIENCE = 2
 log = structlog.get_logger(__name__)
 
 
@@ -83,7 +85,11 @@ class Poison:
     async def _engine_works(self, conn: Connection, job: ChunkJob, blame: Blame) -> bool:
         if blame.is_verdict and await chunks.rejected_in_a_row(conn, job) < _MAX_REJECTED_IN_A_ROW:
             return True
-        return job.attempts > 0 and await chunks.worked_since(conn, job)
+        if job.attempts > 0 and await chunks.worked_since(conn, job, job.updated_at):
+            return True
+        # Nothing else may be left to prove: then it is enough that others were proved since it is alone.
+        patient = job.attempts + 1 >= _PATIENCE * self._context.patience.max_attempts
+        return patient and await chunks.worked_since(conn, job, job.created_at)
 
     async def _try_again(self, job: ChunkJob, blame: Blame) -> None:
         async with self._context.db.transaction() as conn:

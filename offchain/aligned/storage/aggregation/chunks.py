@@ -13,16 +13,15 @@ from aligned.storage.aggregation.leases import Lease
 from aligned.storage.postgres import Connection
 
 TABLE: LiteralString = "chunks"
-_COLUMNS: LiteralString = (
-    "t.system, t.level, t.root, t.leaf_count, t.attempts, t.updated_at::text AS updated_at"
-)
+_COLUMNS: LiteralString = "t.system, t.level, t.root, t.leaf_count, t.attempts, t.created_at::text AS created_at,"
+    " t.updated_at::text AS updated_at"
 _OPEN: LiteralString = "state = 'proving' AND system = ANY(%s)"
 _INSERT = "INSERT INTO chunks (system, level, root, leaf_count) VALUES (%s, %s, %s, %s) RETURNING id"
 _PROOFS = """
 SELECT id, source, proof_object, program_key, public_inputs, commitment, size_bytes FROM proofs
 WHERE chunk_id = %s ORDER BY chunk_position
 """
-# Only what came after the job's last failure shows that the engine works. A chunk's updated_at is when it was proved.
+# A chunk's updated_at is when it was proved.
 _WORKED_SINCE = """
 SELECT 1 FROM chunks WHERE system = %s AND level = %s AND state IN ('proved', 'joined')
 AND id <> %s AND updated_at > %s::timestamptz LIMIT 1
@@ -68,6 +67,7 @@ class ChunkJob:
     root: bytes
     leaf_count: int
     attempts: int
+    created_at: str
     updated_at: str
 
 
@@ -129,9 +129,9 @@ async def close_split(conn: Connection, job: ChunkJob, reason: str) -> None:
     await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, {"reason": reason})
 
 
-async def worked_since(conn: Connection, job: ChunkJob) -> bool:
-    """Whether the engine has proved another chunk since this one failed before."""
-    values = (int(job.system), job.level, job.lease.row_id, job.updated_at)
+async def worked_since(conn: Connection, job: ChunkJob, since: str) -> bool:
+    """Whether the engine has proved another chunk since one of the job's times."""
+    values = (int(job.system), job.level, job.lease.row_id, since)
     return await (await conn.execute(_WORKED_SINCE, values)).fetchone() is not None
 
 
