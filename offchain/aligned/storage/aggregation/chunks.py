@@ -13,8 +13,10 @@ from aligned.storage.aggregation.leases import Lease
 from aligned.storage.postgres import Connection
 
 TABLE: LiteralString = "chunks"
-_COLUMNS: LiteralString = "t.system, t.level, t.root, t.leaf_count, t.attempts, t.created_at::text AS created_at,"
+_COLUMNS: LiteralString = (
+    "t.system, t.level, t.root, t.leaf_count, t.attempts, t.created_at::text AS created_at,"
     " t.updated_at::text AS updated_at"
+)
 _OPEN: LiteralString = "state = 'proving' AND system = ANY(%s)"
 _INSERT = "INSERT INTO chunks (system, level, root, leaf_count) VALUES (%s, %s, %s, %s) RETURNING id"
 _PROOFS = """
