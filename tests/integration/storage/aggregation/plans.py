@@ -33,8 +33,8 @@ SELECT 1, 'native', 'final', pg_temp.hash(n), 3968, pg_temp.hash(n), '\\x00', '\
 FROM generate_series(1, 1000) AS n;
 INSERT INTO aggregations (system, level, root, leaf_count, program_id)
 SELECT 1, 'native', pg_temp.hash(n), 1, pg_temp.hash(n) FROM generate_series(2001, 2010) AS n;
-INSERT INTO blobs (aggregation_id, position, versioned_hash, kzg_commitment)
-SELECT id, 0, root, pg_temp.zeros(48) FROM aggregations;
+INSERT INTO blobs (aggregation_id, position, versioned_hash, kzg_commitment, opening_proof)
+SELECT id, 0, root, pg_temp.zeros(48), pg_temp.zeros(48) FROM aggregations;
 INSERT INTO chunks (system, level, state, root, leaf_count, aggregation_id, position, result)
 SELECT 1, 'native', 'joined', root, 256, id, 0, 'result' FROM aggregations WHERE state = 'final';
 INSERT INTO chunks (system, level, state, root, leaf_count, result)
@@ -48,12 +48,13 @@ FROM generate_series(1, 50010) AS n;
 
 INSERT INTO proofs (source, address, nonce, quota_id, system, program_id, commitment, leaf, proof_hash, key_hash,
                     public_input_hash, proof_object, program_key, public_inputs, size_bytes, signature, deadline_s,
-                    state, aggregation_id, leaf_index, path)
+                    state, aggregation_id, leaf_index, path, chunk_id, chunk_position)
 SELECT 'gateway', pg_temp.account(n), n, n, 1 + n % 2, pg_temp.hash(1), pg_temp.hash(n), pg_temp.hash(n),
        pg_temp.hash(n), pg_temp.hash(n), pg_temp.hash(n), 'object', '\\x00', '\\x00', 1, pg_temp.zeros(65), 4000000000,
        CASE WHEN n % 100 = 0 THEN 'verifying' WHEN n % 100 < 3 THEN 'pending' ELSE 'final' END,
        CASE WHEN n % 100 > 2 THEN 1 + n / 3968 END, CASE WHEN n % 100 > 2 THEN n % 3968 END,
-       CASE WHEN n % 100 > 2 THEN ''::bytea END
+       CASE WHEN n % 100 > 2 THEN ''::bytea END, CASE WHEN n % 100 > 2 THEN 1 + n / 256 END,
+       CASE WHEN n % 100 > 2 THEN n % 256 END
 FROM generate_series(1, 50000) AS n;
 """
 

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from aligned.core.aggregation import AggregationSystem
-from aligned.storage.aggregation import accounts, archive, payments, receipts, submissions
+from aligned.storage.aggregation import (
+    accounts,
+    aggregations,
+    archive,
+    chunks,
+    intake,
+    leases,
+    payments,
+    queue,
+    receipts,
+    submissions,
+)
 from aligned.storage.aggregation.accounts import Now
+from aligned.storage.aggregation.aggregations import Mined, Parts
 from aligned.storage.aggregation.submissions import Submission
 from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.postgres import Database, migrate
@@ -19,6 +32,7 @@ from tests.integration.storage.aggregation.plans import Planned, fill
 from tests.integration.storage.aggregation.rows import payment
 
 ACCOUNT = (7).to_bytes(20)
+SYSTEM = AggregationSystem.SP1
 NOW = Now(2_000_000_000, 2_000_000_012)
 Statement = Callable[[Any], Awaitable[object]]
 
@@ -33,7 +47,7 @@ def _submission() -> Submission:
         nonce=60_000,
         deadline_s=NOW.now_s,
         signature=bytes(65),
-        system=AggregationSystem.SP1,
+        system=SYSTEM,
         proof_object="object",
         program_key=b"key",
         public_inputs=b"",
@@ -54,6 +68,52 @@ async def _judge(conn: Any) -> None:
     first, second = [row["id"] for row in await found.fetchall()]
     assert await submissions.accept(conn, first) == "pending"
     assert await submissions.reject(conn, second, "invalid_proof", "bad")
+
+
+async def _chunk(conn: Any) -> None:
+    """Queue to a leased chunk."""
+    await queue.waiting(conn, SYSTEM, 256)
+    taken = await queue.claim(conn, SYSTEM, 200)
+    assert len(taken) == 200
+    await chunks.create(conn, SYSTEM, "native", b"\xff" * 32, [proof.id for proof in taken])
+    job = await chunks.lease(conn, [1, 2], 60)
+    assert job is not None
+    await leases.renew(conn, chunks.TABLE, job.lease, 60)
+    await chunks.proofs_of(conn, job.lease.row_id)
+    await chunks.finish(conn, job, "result")
+
+
+async def _join(conn: Any) -> None:
+    """Proved chunks to an aggregation."""
+    parts = Parts(await chunks.ready(conn, SYSTEM, "native", 512), [0, 256])
+    assert len(parts.chunk_ids) == 2
+    await chunks.commitments(conn, parts.chunk_ids)
+    assert await aggregations.same_root(conn, b"\xee" * 32) is None
+    await aggregations.create(conn, SYSTEM, "native", b"\xee" * 32, b"\xee" * 32, 512, parts)
+
+
+async def _publish(conn: Any) -> None:
+    """An aggregation from its proof to its block."""
+    job = await aggregations.lease(conn, "proving", [1, 2], 60)
+    assert job is not None
+    await aggregations.record_proof(conn, job, b"values", b"proof", 1, "", [])
+    await aggregations.submitted(conn, job, [b""])
+    await aggregations.chunks_of(conn, job.id)
+    await aggregations.openings(conn, job.id)
+    await aggregations.mined(conn, job, Mined(b"\xee" * 32, 1, b"\xee" * 32))
+
+
+async def _clean(conn: Any) -> None:
+    [found] = await chunks.to_clean(conn, 1)
+    assert await chunks.files_of(conn, found)
+
+
+async def _take_batch(conn: Any) -> None:
+    batch = await intake.claim(conn, 60, datetime.now(UTC))
+    assert batch is not None
+    await intake.renew(conn, batch, 60)
+    await intake.known_indices(conn, batch.root)
+    await intake.take(conn, batch, [])
 
 
 async def _one_receipt(conn: Any) -> None:
@@ -89,6 +149,30 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         {"aggregations_root", "blobs_pkey"},
     ),
     "leaves of a root": (lambda conn: archive.commitments(conn, 5), {"proofs_by_aggregation"}),
+    "chunk": (
+        _chunk,
+        {"proofs_queue", "proofs_pkey", "chunks_waiting", "proofs_chunk_id_chunk_position_key"},
+    ),
+    "joined chunks": (
+        _join,
+        {"chunks_waiting", "proofs_chunk_id_chunk_position_key", "aggregations_root", "chunks_pkey"},
+    ),
+    "publication": (
+        _publish,
+        {
+            "aggregations_open",
+            "aggregations_pkey",
+            "proofs_by_aggregation",
+            "chunks_of_aggregation",
+            "blobs_pkey",
+        },
+    ),
+    "clean-up": (_clean, {"chunks_to_clean", "proofs_chunk_id_chunk_position_key"}),
+    "batch of the fast mode": (
+        _take_batch,
+        {"intake_batches_open", "proofs_batch_root_batch_index_key"},
+    ),
+    "vanished batches": (lambda conn: intake.drop_from(conn, 50_005), {"intake_batches_by_block"}),
     "payment": (
         lambda conn: payments.record(conn, [payment(address=ACCOUNT)]),
         {"proofs_by_quota", "quotas_by_address"},

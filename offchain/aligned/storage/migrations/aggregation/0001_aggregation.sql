@@ -96,7 +96,7 @@ CREATE TABLE aggregations (
     CHECK (state NOT IN ('mined', 'final') OR (tx_hash IS NOT NULL AND block_number IS NOT NULL AND block_hash IS NOT NULL))
 );
 CREATE UNIQUE INDEX aggregations_root ON aggregations (root) WHERE state <> 'failed';
-CREATE INDEX aggregations_open ON aggregations (next_try_at) WHERE state NOT IN ('final', 'failed');
+CREATE INDEX aggregations_by_state ON aggregations (state, id);
 
 -- Proofs that are proved together in one user_proofs proof. proving → proved → joined (an aggregation has it),
 -- or split (a poison proof is in it: its proofs go on in smaller chunks).
@@ -126,8 +126,8 @@ CREATE TABLE chunks (
     CHECK (state NOT IN ('proved', 'joined') OR result IS NOT NULL)
 );
 CREATE UNIQUE INDEX chunks_of_aggregation ON chunks (aggregation_id, position) WHERE NOT repeated;
-CREATE INDEX chunks_open ON chunks (next_try_at) WHERE state = 'proving';
-CREATE INDEX chunks_ready ON chunks (system, id) WHERE state = 'proved';
+CREATE INDEX chunks_waiting ON chunks (system, id) WHERE state IN ('proving', 'proved');
+CREATE INDEX chunks_to_clean ON chunks (aggregation_id) WHERE state = 'joined' AND result <> '';
 
 -- The blobs of an aggregation, with what opens them on chain.
 CREATE TABLE blobs (
