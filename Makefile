@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # How far `make demo` proves aggregations: native, or execute (after tools/build_prover.sh).
 LEVEL ?= native
 CHECKS := lint unit parity rust contracts forge integration faults e2e fork
-.PHONY: help setup demo test devnet bench bench-gas bindings format clean $(CHECKS)
+.PHONY: help setup demo test devnet bench bench-gas prove-fixtures bindings format clean $(CHECKS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ bench: setup ## all measurements beside the reference's figures
 
 bench-gas: setup ## gas figures, measured afresh on anvil into bench/gas.json
 	@$(VENV)/python tools/bench_gas.py
+
+prove-fixtures: setup ## make the real aggregations among the test vectors again: over an hour, 20 GiB of memory, protoc
+	@tools/build_prover.sh prove
+	@$(VENV)/python tools/prove_fixtures.py risc0
+	@$(VENV)/python tools/prove_fixtures.py sp1
 
 bindings: setup ## write the ABIs that the Python package ships, after a change of a contract
 	@$(VENV)/python tools/generate_bindings.py

@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
 # Builds the prover workers: tools/build_prover.sh MODE [sp1|risc0...], and prints the folder with the binaries.
 #   execute   executors and verifiers only; some minutes, needs only Rust and a C compiler. This is what tests use.
+#   test      the tests of the workers, in the build of `execute`
 #   prove     also the provers: SP1 Compressed (needs protoc with google/protobuf), RISC0 Composite; 20 GiB to run SP1.
 # RECURSION_SRC_PATH=recursion_zkr.zip (59,768,781 bytes, sha256 744b999f...) adds RISC0's Succinct and Groth16 to `prove`.
 # SP1_NETWORK=1 adds SP1's prover network. Cargo's output stays outside the clone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-mode=${1:?execute or prove}
+mode=${1:?execute, test or prove}
 shift
 systems=("$@")
 [ ${#systems[@]} -gt 0 ] || systems=(sp1 risc0)
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/aligned"
 case "$mode" in
-execute) target=$cache/prover-execute-target ;;
+execute | test) target=$cache/prover-execute-target ;;
 prove) target=$cache/prover-target ;;
-*) echo "unknown mode $mode: execute or prove" >&2 && exit 2 ;;
+*) echo "unknown mode $mode: execute, test or prove" >&2 && exit 2 ;;
 esac
 export CARGO_TARGET_DIR=${PROVER_TARGET_DIR:-$target}
 
@@ -34,10 +35,11 @@ risc0_features() {
 
 # The build script of a circuit is replaced by a link to answers that say what is missing: compiling the kernels takes
 # longer than all the rest, and without recursion programs those of keccak and recursion are never of use.
-leave_out() {
-  local stubs=$CARGO_TARGET_DIR/stubs host circuit
+leave_out() { # CIRCUIT...
+  local stubs=$CARGO_TARGET_DIR/stubs host circuit define=()
   mkdir -p "$stubs"
-  "${CC:-cc}" -O1 -c zkvm/prover/stubs/absent_kernels.c -o "$stubs/absent_kernels.o"
+  [ "$mode" = prove ] || define=(-DWITHOUT_RV32IM)
+  "${CC:-cc}" -O1 "${define[@]}" -c zkvm/prover/stubs/absent_kernels.c -o "$stubs/absent_kernels.o"
   ar rcs "$stubs/libaligned_absent_kernels.a" "$stubs/absent_kernels.o"
   host=$(rustc -vV | sed -n 's/^host: //p')
   for circuit in "$@"; do
@@ -47,16 +49,18 @@ leave_out() {
 }
 
 build() { # PACKAGE FEATURES
-  "${NICE[@]}" cargo build --release --locked --manifest-path zkvm/prover/Cargo.toml -p "$1" --features "$2" "${overrides[@]}" >&2
+  local command=build
+  [ "$mode" != test ] || command=test
+  "${NICE[@]}" cargo "$command" --release --locked --manifest-path zkvm/prover/Cargo.toml -p "$1" --features "$2" \
+    "${overrides[@]}" >&2
 }
 
 NICE=(nice -n "${PROVER_BUILD_NICE:-0}")
 for system in "${systems[@]}"; do
   overrides=()
   if [ "$system" = risc0 ]; then
-    if [ "$mode" = execute ]; then
-      export RISC0_SKIP_BUILD_KERNELS=1
-      leave_out keccak recursion
+    if [ "$mode" != prove ]; then
+      leave_out keccak recursion rv32im
     elif [ -z "${RECURSION_SRC_PATH:-}" ]; then
       leave_out keccak recursion
     fi
@@ -67,4 +71,8 @@ for system in "${systems[@]}"; do
   fi
   build "aligned-prover-$system" "$("${system}_features")"
 done
+if [ "$mode" = test ]; then
+  overrides=()
+  build aligned-prover-protocol ""
+fi
 echo "$CARGO_TARGET_DIR/release"

@@ -6,3 +6,4 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff format --quiet .
 .venv/bin/forge fmt
 cargo fmt --manifest-path zkvm/Cargo.toml --all
+cargo fmt --manifest-path zkvm/prover/Cargo.toml --all

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aligned.core.aggregation import AggregationSystem, dev_proof
-from aligned.core.errors import DependencyError
+from aligned.core.errors import DependencyError, ProtocolError
 from aligned.provers.base import ChunkResult, FinalResult
 from aligned.provers.errors import RESULT_DAMAGED
 from aligned.provers.levels import ProvingLevel
@@ -77,7 +77,7 @@ def _load(directory: Path) -> dict[str, Any]:
         public_values = (directory / _PUBLIC_VALUES).read_bytes()
         fields = _fields(directory, summary, public_values)
         consistent = summary["public_values"] == "0x" + public_values.hex()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ProtocolError) as error:
         raise DependencyError(RESULT_DAMAGED, f"{directory}: {error!r}") from error
     if not consistent:
         raise DependencyError(RESULT_DAMAGED, f"{directory}: public_values.bin and result.json differ")

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *absent(const char *kernel) {
-    static const char tail[] = " is not part of this build: build the prover with RECURSION_SRC_PATH";
+    static const char tail[] = " is not part of this build, see tools/build_prover.sh";
     char *message = malloc(strlen(kernel) + sizeof tail);
     if (message == NULL) abort();
     return strcat(strcpy(message, kernel), tail);
@@ -22,3 +22,9 @@ ABSENT(risc0_circuit_keccak_cpu_poly_fp)
 ABSENT(risc0_circuit_recursion_cpu_witgen)
 ABSENT(risc0_circuit_recursion_cpu_accum)
 ABSENT(risc0_circuit_recursion_cpu_eval_check)
+
+#ifdef WITHOUT_RV32IM /* a build that only executes */
+ABSENT(risc0_circuit_rv32im_cpu_witgen)
+ABSENT(risc0_circuit_rv32im_cpu_accum)
+ABSENT(risc0_circuit_rv32im_cpu_poly_fp)
+#endif
