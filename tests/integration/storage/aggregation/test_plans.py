@@ -160,7 +160,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "publication": (
         _publish,
         {
-            "aggregations_open",
+            "aggregations_by_state",
             "aggregations_pkey",
             "proofs_by_aggregation",
             "chunks_of_aggregation",
