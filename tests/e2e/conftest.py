@@ -12,6 +12,7 @@ from eth_account.signers.local import LocalAccount
 from aligned.core.types import VerificationData
 from aligned.devnet.cases import good_proofs
 from aligned.devnet.cluster import Cluster, ClusterConfig
+from aligned.devnet.roles import AggregationConfig
 from aligned.sdk import AlignedClient
 
 SWITCHED_OFF = 3
@@ -21,7 +22,9 @@ WAIT_S = 90.0
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
     home = tmp_path_factory.mktemp("devnet") / "home"
-    config = ClusterConfig(home, operators=4, switched_off=frozenset({SWITCHED_OFF}))
+    # Two proofs are enough for an aggregation, and a single one does not wait long.
+    quick = AggregationConfig(min_proofs=2, max_age_s=4)
+    config = ClusterConfig(home, operators=4, switched_off=frozenset({SWITCHED_OFF}), aggregation=quick)
     async with Cluster(config) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The same flow end to end on a fork of mainnet: contracts, roles and a user on chain id 1, with encrypted keystores.
+"""The same flows end to end on a fork of mainnet: contracts, roles and a user on chain id 1, with encrypted keystores.
 
 Run it with `ape test tests/fork --network ethereum:mainnet-fork:foundry`; the header says what is forked.
 """
@@ -15,7 +15,9 @@ from aligned.devnet.cases import bad_proofs, good_proofs
 from aligned.devnet.cluster import Cluster, ClusterConfig
 from aligned.devnet.consumer import use_in_contract
 from aligned.devnet.gas import measure_gas
-from aligned.sdk import AlignedClient, State
+from aligned.devnet.roles import AggregationConfig
+from aligned.sdk import AggregationClient, AlignedClient, State
+from tests.fork.aggregation import check_aggregation
 from tests.fork.standin import WETH
 
 WAIT_S = 120.0
@@ -33,11 +35,13 @@ def fork_url() -> str:
 
 
 # One test: Ape rolls the chain back after each, which a running system would take for a reorganisation.
-async def test_fast_mode__on_a_fork_of_mainnet__real_proofs_verified_and_bad_ones_refused(
-    fork_url: str, tmp_path: Path
+async def test_both_modes__on_a_fork_of_mainnet__real_proofs_verified_and_bad_ones_refused(
+    fork_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The proof aggregator runs in this process: tests/fork/aggregation.py says why.
+    aggregation = AggregationConfig(min_proofs=2, max_age_s=4, aggregator=False)
     config = ClusterConfig(
-        tmp_path / "home", operators=3, switched_off=frozenset(), rpc_url=fork_url, chain_id=1
+        tmp_path / "home", operators=3, rpc_url=fork_url, chain_id=1, aggregation=aggregation
     )
     async with Cluster(config) as cluster:
         assert int.from_bytes(await cluster.chain.eth_call(bytes.fromhex(WETH[2:]), DECIMALS)) == 18
@@ -50,6 +54,8 @@ async def test_fast_mode__on_a_fork_of_mainnet__real_proofs_verified_and_bad_one
             await check_bad(client, address)
         gas = await measure_gas(cluster.chain, cluster.deployment)
         assert gas.non_signers == 0
+        async with AggregationClient(cluster.aggregation, user) as aggregating:
+            await check_aggregation(cluster, aggregating, monkeypatch)
 
 
 async def check_good(cluster: Cluster, client: AlignedClient, generator: bytes) -> None:

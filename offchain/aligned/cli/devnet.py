@@ -141,5 +141,5 @@ def require_provers() -> None:
     if missing:
         raise DependencyError(
             "prover_not_built",
-            f"{' and '.join(missing)} not in {folder}: run tools/build_prover.sh, or take --level native",
+            f"{' and '.join(missing)} not in {folder}: run `tools/build_prover.sh execute`, or take --level native",
         )

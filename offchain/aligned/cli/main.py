@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "poller": "aligned.cli.aggregation_roles:poller",
     "gateway": "aligned.cli.aggregation_roles:gateway",
     "proof-aggregator": "aligned.cli.aggregation_roles:proof_aggregator",
+    "prover": "aligned.cli.prover:prover",
     "config": "aligned.cli.admin:config",
     "db": "aligned.cli.admin:db",
     "devnet": "aligned.cli.devnet:devnet",

@@ -23,7 +23,7 @@ from aligned.sdk.aggregation import AggregationClient, AggregationUntil
 from aligned.wire.gateway import Receipt
 
 PROOFS: Final = 4
-_WAIT_S = 600.0
+_WAIT_S = 180.0
 _UNTIL: Final[tuple[AggregationUntil, ...]] = ("mined", "final")
 
 

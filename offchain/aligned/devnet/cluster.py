@@ -23,7 +23,6 @@ from aligned.devnet.roles import (
     AGGREGATION_DATABASE,
     AggregationConfig,
     Role,
-    RoleSpec,
     aggregation_roles,
     fast_mode_roles,
 )
@@ -189,8 +188,7 @@ class Cluster:
 
     async def chunk_count(self, root: bytes) -> int:
         """In how many chunks the proofs under a root were proved, as the aggregator's database says."""
-        assert self._parts.postgres is not None
-        url = self._parts.postgres.url(AGGREGATION_DATABASE)
+        url = self.database_url(AGGREGATION_DATABASE)
         async with Database(url) as database, database.transaction() as conn:
             found = await (await conn.execute(_CHUNKS, (root,))).fetchone()
         return 0 if found is None else int(found["chunks"])
@@ -248,8 +246,10 @@ class Cluster:
             self._say("starting payments poller, gateway and proof aggregator as well")
             specs += aggregation_roles(shared, keys, self.config.aggregation, self.config.gateway_port)
         for spec in specs:
-            self._parts.roles[spec.name] = Role.prepare(spec, shared, self._database_url(spec))
+            self._parts.roles[spec.name] = Role.prepare(spec, shared, self.database_url(spec.database))
         off = {f"operator-{index}" for index in self.config.switched_off}
+        if self.config.aggregation is not None and not self.config.aggregation.aggregator:
+            off.add("proof-aggregator")
         await asyncio.gather(*(role.start() for name, role in self._parts.roles.items() if name not in off))
         self.network = NetworkConfig(
             chain_id=self.config.chain_id,
@@ -267,6 +267,7 @@ class Cluster:
         network = AggregationNetwork.of(self.deployment, rpc_url, self.role("gateway").url)
         return network.at(beacon_urls=(self._parts.beacon.url,))
 
-    def _database_url(self, spec: RoleSpec) -> str:
+    def database_url(self, name: str) -> str:
+        """URL of a role's database; poller, gateway and proof aggregator share "aggregation"."""
         assert self._parts.postgres is not None
-        return self._parts.postgres.url(spec.database)
+        return self._parts.postgres.url(name)

@@ -25,6 +25,7 @@ class AggregationConfig:
         min_proofs, max_age_s: an aggregation begins with so many proofs, or when one has waited so long.
         final_blocks: blocks after which a root counts as final.
         poll_s: pause between looks at the queue.
+        aggregator: whether the proof aggregator runs as well; its settings are written either way.
     """
 
     level: str = "native"
@@ -33,6 +34,7 @@ class AggregationConfig:
     max_age_s: float = 10.0
     final_blocks: int = 2
     poll_s: float = 0.3
+    aggregator: bool = True
 
     def fields(self) -> dict[str, object]:
         """Settings of the proof aggregator."""

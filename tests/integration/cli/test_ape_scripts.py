@@ -12,7 +12,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(sys.executable).parent
-COMMANDS = ["deploy", "devnet", "demo", "batcher", "aggregator", "operator register", "proof submit"]
+COMMANDS = [
+    *("deploy", "devnet", "demo", "batcher", "aggregator", "operator register", "proof submit"),
+    *("poller", "gateway", "aggregate", "prover"),
+]
 
 
 def ape(*arguments: str) -> subprocess.CompletedProcess[str]:

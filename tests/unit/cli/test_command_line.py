@@ -47,6 +47,9 @@ def test_help__every_command__teaches_with_an_example(path: tuple[str, ...]) -> 
         "batcher",
         "aggregator",
         "operator",
+        "poller",
+        "gateway",
+        "proof-aggregator",
         "config",
         "db",
     )
