@@ -105,12 +105,11 @@ def test_expiry__further_ahead_than_the_limit__refused(subscriptions, terms, pri
     for seconds in (1, 2):
         at(web3, first + seconds)
         user.transfer(subscriptions, price)
-    moment = now(web3) + 1
-    at(web3, moment)
+    end = first + 4 * terms.period_s
+    at(web3, end - terms.max_ahead_s - 1)
     web3.provider.make_request("anvil_mine", ["0x1"])
     error = revert_of(subscriptions.deposit, user, sender=user, value=price, block="latest")
-    end, limit = first + 4 * terms.period_s, moment + terms.max_ahead_s
-    assert error == f"SubscriptionTimeExceedsLimit({end}, {limit})"
+    assert error == f"SubscriptionTimeExceedsLimit({end}, {end - 1})"
     assert subscriptions.balance == 3 * price
     at(web3, end - terms.max_ahead_s)
     user.transfer(subscriptions, price)

@@ -51,6 +51,27 @@ def test_devnet__every_program__allowed_with_a_dev_verifier_of_its_own(
         assert (dev.systemId(), dev.programId()) == (system, program)
 
 
+def test_deploy__no_programs_given__those_of_this_release(sender, params, artifacts, project):
+    placed = deploy(sender, params, artifacts)
+    service = project.AlignedProofAggregationService.at(placed.aggregation_service)
+    released = [ids.chunk for ids in load_program_ids().values()]
+    assert [bytes(program) for program in service.programIds()] == released
+
+
+def test_groth16__released_programs__both_verifiers_take_them(sender, artifacts, with_verifiers, project):
+    placed = deploy(sender, with_verifiers("groth16"), artifacts)
+    service = project.AlignedProofAggregationService.at(placed.aggregation_service)
+    for system, ids in load_program_ids().items():
+        assert service.programOf(ids.chunk)[:2] == (system, ALLOWED)
+
+
+def test_deploy__a_system_without_program__refused(sender, params, artifacts, programs, owner):
+    nonce = owner.nonce
+    with pytest.raises(ProtocolError, match="no aggregating program for sp1"):
+        deploy(sender, params, artifacts, programs={RISC0: programs[RISC0]})
+    assert owner.nonce == nonce
+
+
 def test_groth16__on_a_devnet__real_verifiers_of_the_pinned_versions(
     sender, artifacts, with_verifiers, programs, project
 ):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aligned.core.aggregation import AggregationSystem
 from aligned.devnet.aggregation_verifiers import verifier_of
 from aligned.devnet.deploy_plan import Plan
-from aligned.provers.programs import PROGRAM_IDS, load_program_ids
+from aligned.provers.programs import load_program_ids
 
 
 def chunk_programs() -> Mapping[AggregationSystem, bytes]:
@@ -16,8 +16,6 @@ def chunk_programs() -> Mapping[AggregationSystem, bytes]:
     Raises:
         InvariantError: unknown_program.
     """
-    if not PROGRAM_IDS.exists():
-        return {}
     return {system: ids.chunk for system, ids in load_program_ids().items()}
 
 

@@ -12,7 +12,6 @@ from aligned.chain.deployment import Deployment
 from aligned.core.aggregation import AggregationSystem
 from aligned.devnet.aggregation_verifiers import verifier_of
 from aligned.devnet.deploy_plan import Plan
-from aligned.devnet.params import DEVNET_CHAIN_ID
 from aligned.devnet.senders import Sender
 
 _PAYMENTS, _SERVICE = "AggregationModePaymentService", "AlignedProofAggregationService"
@@ -31,9 +30,7 @@ def view(send: Sender, name: str, address: str, function: str, *args: object) ->
 def aggregation_problems(plan: Plan) -> list[str]:
     """What is wrong before the first transaction: a system without a program, a router's verifier with other code."""
     absent = [system.wire_name for system in AggregationSystem if system not in plan.programs]
-    problems = [
-        f"no aggregating program for {name}" for name in absent if plan.params.chain_id != DEVNET_CHAIN_ID
-    ]
+    problems = [f"no aggregating program for {name}" for name in absent]
     if plan.params.aggregation.verifiers != "gateway":
         return problems
     for name, route in plan.params.aggregation.routes.items():
