@@ -76,7 +76,7 @@ identify() {
   for name in "$@"; do
     id="$("$prover_target/release/identify-$system" "$out/${system}_$name.elf" "$elf/${system}_$name.$suffix")"
     [ "$system" != sp1 ] || install -m 644 "$out/sp1_$name.elf" "$elf/"
-    python3 "$zkvm/program_ids.py" "$elf" program "$system" "$name" "$id"
+    python3 "$zkvm/../tools/program_ids.py" "$elf" program "$system" "$name" "$id"
   done
 }
 
@@ -91,8 +91,8 @@ mkdir -p "$out" "$elf"
 for system in sp1 risc0; do
   "$system" user_proofs fibonacci
   identify "$system" user_proofs fibonacci
-  python3 "$zkvm/program_ids.py" "$elf" child "$system" "$zkvm/programs/$system/chunk/src/child.rs"
+  python3 "$zkvm/../tools/program_ids.py" "$elf" child "$system" "$zkvm/programs/$system/chunk/src/child.rs"
   "$system" chunk
   identify "$system" chunk
 done
-python3 "$zkvm/program_ids.py" "$elf" toolchain "$("$rustc" --version)" "$("$lld" --version)"
+python3 "$zkvm/../tools/program_ids.py" "$elf" toolchain "$("$rustc" --version)" "$("$lld" --version)"

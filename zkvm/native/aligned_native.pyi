@@ -1,6 +1,7 @@
 """Native part of Aligned. All functions release the GIL, take and give `bytes`, integers are big-endian.
 
-Wrong arguments raise ValueError (TypeError for a wrong type). A bad proof, key or point is an answer, not an exception.
+Wrong arguments raise ValueError (TypeError for a wrong type). A bad proof, key or point is an answer, not an exception;
+only where a result would rest on bad proofs do they raise ValueError too.
 """
 
 from collections.abc import Sequence
@@ -78,6 +79,50 @@ def verify_circom_groth16(proof_json: bytes, public_inputs: bytes, verification_
 
 def sp1_vkey_hash(vk_or_hash: bytes) -> bytes:
     """The bytes32 form of an SP1 key given as saved key (104 bytes) or as that form."""
+
+def aggregation_leaves(system: int, commitments: bytes) -> bytes:
+    """Leaves of the aggregation mode for n concatenated 32-byte commitments, concatenated too.
+
+    Args:
+        system: id in the leaf, 1 (SP1) or 2 (RISC0). Any other, or more than 23,808 commitments, raises ValueError.
+    """
+
+def aggregation_root(system: int, commitments: bytes) -> bytes:
+    """Root of the tagged tree over the leaves of n ≥ 1 commitments."""
+
+def aggregation_paths(system: int, commitments: bytes) -> list[bytes]:
+    """Of every leaf the concatenated siblings, leaf level first."""
+
+def native_user_proofs(system: int, items: Sequence[tuple[bytes, bytes, bytes]]) -> bytes:
+    """Verifies every user proof, then runs the logic of the guest `user_proofs`; its public values, 64 bytes.
+
+    Nothing is proved by this. Taken are proofs that a guest could verify: SP1 Compressed with SHA-256, RISC0 Composite
+    and Succinct.
+
+    Args:
+        items: (key, public inputs, proof). Key: SP1 saved key or its bytes32 form, RISC0 image id.
+
+    Raises:
+        ValueError: "proof i: code: reason" for the first proof that is refused; no proofs or too many.
+    """
+
+def native_chunk(
+    system: int,
+    chunk_outputs: Sequence[bytes],
+    chunk_commitments: Sequence[bytes],
+    versioned_hashes: Sequence[bytes],
+) -> bytes:
+    """Runs the logic of the guest `chunk` over chunks with these public values; its public values, 64 + 64 · blobs.
+
+    Args:
+        chunk_outputs: public values of each chunk, 64 bytes; who calls answers for their being proved.
+        chunk_commitments: concatenated commitments of each chunk.
+        versioned_hashes: one for every 3,968 commitments, 32 bytes each.
+
+    Raises:
+        ValueError: "proof i: ..." if chunk i's root and count are not those of its commitments; a wrong number of
+            outputs, commitments or versioned hashes.
+    """
 
 def bls_secret_from_seed(seed: bytes) -> bytes:
     """A secret key in [1, group order), 32 bytes. The seed must have the entropy that the key shall have."""

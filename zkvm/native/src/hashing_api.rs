@@ -16,9 +16,11 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(merkle_verify, module)?)
 }
 
-type Bytes = Py<PyBytes>;
+/// Bytes handed to Python.
+pub type Bytes = Py<PyBytes>;
 
-fn bytes(py: Python<'_>, data: &[u8]) -> Bytes {
+/// Copies bytes to Python.
+pub fn bytes(py: Python<'_>, data: &[u8]) -> Bytes {
     PyBytes::new(py, data).unbind()
 }
 
@@ -81,13 +83,15 @@ fn merkle_verify(py: Python<'_>, leaf: &[u8], index: &Bound<'_, PyAny>, path: &[
     detached(py, || Ok(inside().unwrap_or(false)))
 }
 
-const NO_LEAVES: &str = "a tree needs at least one leaf";
+/// Why there is no root.
+pub const NO_LEAVES: &str = "a tree needs at least one leaf";
 
 fn tree(leaves: &[u8]) -> Result<merkle::Tree, String> {
     Ok(merkle::Tree::new(hashes("leaves", leaves)?.to_vec()).ok_or(NO_LEAVES)?)
 }
 
-fn hashes<'a>(name: &str, data: &'a [u8]) -> Result<&'a [Hash], String> {
+/// `data` as hashes; `name` is for the error.
+pub fn hashes<'a>(name: &str, data: &'a [u8]) -> Result<&'a [Hash], String> {
     match data.as_chunks::<32>() {
         (hashes, []) => Ok(hashes),
         _ => Err(format!("{name}: got {} bytes, expected a multiple of 32", data.len())),

@@ -3,6 +3,8 @@
 //! Every function releases the GIL while it works. Bytes go in and out; bad arguments raise `ValueError`, a bad proof
 //! is a verdict, and nothing panics into Python.
 
+mod aggregation;
+mod aggregation_api;
 mod bls;
 mod bls_api;
 mod bn254;
@@ -24,5 +26,6 @@ fn aligned_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     guard::silence_panics();
     hashing_api::register(module)?;
     bls_api::register(module)?;
+    aggregation_api::register(module)?;
     verifiers_api::register(module)
 }

@@ -38,7 +38,8 @@ pub enum Code {
 }
 
 impl Code {
-    fn name(self) -> &'static str {
+    /// The identifier as text.
+    pub fn name(self) -> &'static str {
         match self {
             Self::MalformedProof => "malformed_proof",
             Self::MalformedKey => "malformed_key",

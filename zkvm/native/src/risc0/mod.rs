@@ -38,6 +38,14 @@ pub fn verify(receipt: &[u8], journal: Option<&[u8]>, image_id: &[u8]) -> Outcom
     if claim.digest() == expected.digest() { Ok(()) } else { Err(difference(&claim, image_id, journal)) }
 }
 
+/// Verifies a receipt of a kind that a guest's proof can rest on: Composite or Succinct.
+pub fn verify_recursive(receipt: &[u8], journal: &[u8], image_id: &[u8]) -> Outcome {
+    match open(receipt)? {
+        (InnerReceipt::Composite(_) | InnerReceipt::Succinct(_), _) => verify(receipt, Some(journal), image_id),
+        _ => Err(Code::UnsupportedVersion.because("only Composite and Succinct receipts are aggregated")),
+    }
+}
+
 fn parse_image_id(bytes: &[u8]) -> Outcome<Digest> {
     if bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"R0BF") {
         return Err(Code::KeyIsElf.because("this is the program itself; send its image id instead (32 bytes)"));

@@ -3,6 +3,7 @@
 //! The hash is eight field elements below p < 2^31. Its bytes32 form packs them into 248 bits, first element highest;
 //! that is what contracts use, and the only 32-byte form that is taken as a key.
 
+use aligned_core::sp1::key_words;
 use sp1_hypercube::{HashableKey, SP1VerifyingKey};
 
 use crate::bounded::decode_exactly;
@@ -10,8 +11,6 @@ use crate::verdict::{Code, Outcome};
 
 /// Bytes of a saved verifying key.
 const SAVED_KEY_BYTES: usize = 104;
-/// The field's modulus, KoalaBear.
-const P: u32 = 0x7f00_0001;
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// Hash of a program's verifying key.
@@ -55,14 +54,8 @@ impl ProgramKey {
     }
 
     fn from_bytes32(hash: &[u8; 32]) -> Outcome<Self> {
-        let mut words = [0; 8];
-        for (position, word) in words.iter_mut().enumerate() {
-            *word = (0..31).fold(0, |value, bit| value << 1 | bit_at(hash, 8 + 31 * position + bit));
-        }
-        if hash[0] != 0 || words.iter().any(|word| *word >= P) {
-            return Err(Code::MalformedKey.because("these 32 bytes are no key hash in bytes32 form (0x00...)"));
-        }
-        Ok(Self { words })
+        let malformed = || Code::MalformedKey.because("these 32 bytes are no key hash in bytes32 form (0x00...)");
+        key_words(hash).map(|words| Self { words }).ok_or_else(malformed)
     }
 
     /// The form that contracts use.
@@ -83,8 +76,4 @@ impl ProgramKey {
         }
         bytes
     }
-}
-
-fn bit_at(bytes: &[u8; 32], position: usize) -> u32 {
-    u32::from(bytes[position / 8] >> (7 - position % 8) & 1)
 }

@@ -4,10 +4,14 @@ mod envelope;
 mod key;
 mod wrapped;
 
+use std::borrow::Borrow;
 use std::sync::OnceLock;
 
+use slop_algebra::PrimeField32;
+use sp1_primitives::SP1Field;
+use sp1_recursion_executor::{RECURSIVE_PROOF_NUM_PV_ELTS, RecursionPublicValues};
 use sp1_verifier::compressed::{CompressedError, SP1CompressedVerifier};
-use sp1_verifier::{ProofFromNetwork, SP1Proof};
+use sp1_verifier::{ProofFromNetwork, SP1Proof, sha256_hash};
 
 use crate::verdict::{Code, Outcome, Refusal};
 use envelope::Envelope;
@@ -31,6 +35,29 @@ pub fn verify(
             })
         }
     }
+}
+
+/// Verifies a proof of a kind that a guest can verify, Compressed with SHA-256; returns the program id.
+pub fn verify_recursive(proof: &[u8], public_values: &[u8], key: &[u8]) -> Outcome<[u8; 32]> {
+    let key = ProgramKey::parse(key)?;
+    let Envelope::Saved(file) = Envelope::open(proof)? else { return Err(not_recursive()) };
+    let SP1Proof::Compressed(inner) = &file.proof else { return Err(not_recursive()) };
+    let inner: &RecursionPublicValues<SP1Field> = inner
+        .proof
+        .public_values
+        .get(..RECURSIVE_PROOF_NUM_PV_ELTS)
+        .ok_or_else(|| Code::MalformedProof.because("too few public values"))?
+        .borrow();
+    let digest = inner.committed_value_digest.as_flattened().iter().map(PrimeField32::as_canonical_u32);
+    let is_sha256 = digest.eq(sha256_hash(public_values).into_iter().map(u32::from));
+    verify_saved(*file, &key, Some(public_values))?;
+    let blake3 =
+        || Code::UnsupportedVersion.because("commits to its public values by BLAKE3, which no guest can verify");
+    if is_sha256 { Ok(key.bytes32()) } else { Err(blake3()) }
+}
+
+fn not_recursive() -> Refusal {
+    Code::UnsupportedVersion.because("only Compressed proofs are aggregated")
 }
 
 fn verify_saved(file: ProofFromNetwork, key: &ProgramKey, public_values: Option<&[u8]>) -> Outcome {
