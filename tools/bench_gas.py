@@ -1,7 +1,8 @@
 """Measures the gas bill on a fresh anvil and writes bench/gas.json: `make bench-gas`.
 
-All figures are whole transactions, except `verify_batch_inclusion_16`: the inner, cold static call that a consumer
-contract makes. They are exact and repeat to the last digit: addresses, blocks, keys and messages are always the same.
+All figures are whole transactions, except the inclusion checks, which are the inner, cold static call that a consumer
+contract makes, and slope and intercept of the line through one and six blobs (gas_aggregation.py). They are exact and
+repeat to the last digit: addresses, blocks, keys and messages are always the same.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from pathlib import Path
 import aligned_native as native
 from rich.console import Console
 from rich.table import Table
-from web3.types import RPCEndpoint
 
 from aligned.chain.abi import contract_abi
 from aligned.core import bls
 from aligned.core.merkle import verify_path
 
 # Imported as a script (tools/ is on the path then) and by the snapshot test, which puts it there.
+from gas_aggregation import measure_aggregation
 from gas_chain import GasChain, gas_chain
 from gas_subscriptions import measure_subscriptions
 
@@ -39,6 +40,7 @@ REFERENCE: dict[str, int] = {
     "payment_100_payers": 1_235_197,
     "payment_one_payer_100": 284_857,
     "verify_batch_inclusion_16": 19_611,
+    "verify_sp1_one_blob": 294_447,  # binds no blob
 }
 # What no implementation behind a proxy-free, single-slot design goes below: the EVM's own prices.
 LIMIT: dict[str, int] = {
@@ -50,12 +52,14 @@ LIMIT: dict[str, int] = {
     "verify_batch_inclusion_16": 8_000,
     "subscribe": 47_700,
     "renew": 30_600,
+    "verify_sp1_one_blob": 298_000,
+    "verify_sp1_without_blob": 246_000,
+    "verify_sp1_per_blob": 52_500,
+    "verify_risc0_one_blob": 304_000,
+    "verify_risc0_without_blob": 252_000,
+    "verify_risc0_per_blob": 52_500,
+    "verify_proof_inclusion_12": 10_000,
 }
-
-# Calls the address in the first word with the rest as calldata: (gas of the inner static call, success, result).
-# 1. calldata[32:] → memory; 2. gas, staticcall, gas; 3. return difference, success and the first word returned.
-CALLER_CODE = "602036038060205f375a5f5f835f5f355afa5a9190602052035f5260205f60403e60605ff3"
-CALLER = "0x" + "11" * 20
 
 
 def measure() -> dict[str, int]:
@@ -65,6 +69,7 @@ def measure() -> dict[str, int]:
         figures |= _measure_payments(chain)
         figures["verify_batch_inclusion_16"] = _measure_inclusion(chain)
         figures |= measure_subscriptions(chain)
+        figures |= measure_aggregation(chain)
     return figures
 
 
@@ -136,13 +141,7 @@ def _measure_inclusion(chain: GasChain) -> int:
     chain.respond(chain.account(2), root, submitter, block, 0)
     codec = contract_abi("AlignedLayerServiceManager").functions["verifyBatchInclusion"]
     call = codec.encode(*commitments, bytes(20), root, path, index, submitter)
-    target = bytes.fromhex(chain.deployment.service_manager[2:]).rjust(32, b"\0")
-    chain.web3.provider.make_request(RPCEndpoint("anvil_setCode"), [CALLER, "0x" + CALLER_CODE])
-    answer = bytes(chain.web3.eth.call({"to": CALLER, "data": target + call}))
-    gas, success, included = (int.from_bytes(answer[i : i + 32], "big") for i in (0, 32, 64))
-    if (success, included) != (1, 1):
-        raise RuntimeError("the inclusion check did not hold")
-    return gas
+    return chain.inner_gas(chain.deployment.service_manager, call)
 
 
 def _fold(leaf: bytes, index: int, path: bytes) -> bytes:

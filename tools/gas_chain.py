@@ -13,6 +13,7 @@ from typing import Any
 
 import aligned_native as native
 from web3 import HTTPProvider, Web3
+from web3.types import RPCEndpoint
 
 from aligned.chain.abi import contract_abi
 from aligned.chain.deployment import Deployment
@@ -36,6 +37,10 @@ PROGRAMS = {system: bytes([0, *([int(system)] * 31)]) for system in AggregationS
 # Hashing to the curve skips one x on average. Every measured task is chosen to have exactly one skip.
 TYPICAL_SKIPS = 1
 GAS_LIMIT = 10_000_000
+# Calls the address in the first word with the rest as calldata: (gas of the inner static call, success, result).
+# 1. calldata[32:] → memory; 2. gas, staticcall, gas; 3. return difference, success and the first word returned.
+CALLER_CODE = "602036038060205f375a5f5f835f5f355afa5a9190602052035f5260205f60403e60605ff3"
+CALLER = "0x" + "11" * 20
 
 
 @contextmanager
@@ -84,6 +89,15 @@ class GasChain:
         """First return value of a view."""
         codec = contract_abi(name).functions[function]
         return codec.decode(bytes(self.web3.eth.call({"to": to, "data": codec.encode(*args)})))[0]
+
+    def inner_gas(self, target: str, call: bytes) -> int:
+        """Gas of a view as another contract calls it, everything cold; the view must answer true."""
+        self.web3.provider.make_request(RPCEndpoint("anvil_setCode"), [CALLER, "0x" + CALLER_CODE])
+        answer = bytes(self.web3.eth.call({"to": CALLER, "data": _raw(target).rjust(32, b"\0") + call}))
+        gas, success, result = (int.from_bytes(answer[i : i + 32], "big") for i in (0, 32, 64))
+        if (success, result) != (1, 1):
+            raise RuntimeError("the view did not answer true")
+        return gas
 
     def account(self, index: int) -> str:
         """One of anvil's funded accounts."""

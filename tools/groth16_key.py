@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from py_ecc import optimized_bn128 as curve
@@ -24,12 +25,14 @@ def word(value: int) -> bytes:
     return value.to_bytes(32, "big")
 
 
+@cache
 def g1(scalar: int) -> tuple[int, int]:
     """Scalar · G1, affine."""
     x, y = curve.normalize(curve.multiply(curve.G1, scalar % R))
     return int(x), int(y)
 
 
+@cache
 def g2(scalar: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Scalar · G2, affine, imaginary parts first (EIP-197)."""
     x, y = curve.normalize(curve.multiply(curve.G2, scalar % R))

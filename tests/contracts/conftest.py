@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from aggregation_helper import Submitter, keyed_verifier  # noqa: E402
+
 from fresh_build import drop_dependency_cache, ensure_fresh  # noqa: E402
 
 drop_dependency_cache()  # before Ape looks at the sources

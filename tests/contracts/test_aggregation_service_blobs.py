@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from aggregation_helper import RISC0, SP1, aggregate
 
 from aligned.chain.kzg import open_blob, sidecar_of
 from aligned.core.aggregation import COMMITMENTS_PER_BLOB, BlobPoint
 from aligned.core.blob import BLS_MODULUS, challenge, encode_blobs
+from sample_aggregations import RISC0, SP1, aggregate
 
 SYSTEMS = pytest.mark.parametrize("system", [SP1, RISC0], ids=["sp1", "risc0"])
 NO_BLOB = "0x" + "00" * 32

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from aggregation_helper import PROVERS, RISC0, SP1, aggregate
 from eth_utils import keccak
 from reverting import revert_of
 from web3.types import RPCEndpoint
+
+from sample_aggregations import PROVERS, RISC0, SP1, aggregate
 
 PROGRAM = PROVERS[SP1].program_id
 UNKNOWN, ALLOWED, DISALLOWED, REVOKED = range(4)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from aggregation_helper import RISC0, SP1, USER_PROGRAM, aggregate, user_input
 from eth_utils import keccak
 from reverting import revert_of
 
 from aligned.core.aggregation import AggregationTree, depth_of, leaf_of
+from sample_aggregations import RISC0, SP1, USER_PROGRAM, aggregate, user_input
 
 COUNT = 5
 INDEX = 2
@@ -25,7 +25,7 @@ def given(submitter):
 
 @pytest.fixture
 def proof_included(aggregations, given):
-    def ask(**changes) -> bool:
+    def ask(**changes: object) -> bool:
         claim = {
             "root": given.root,
             "system": SP1,
@@ -41,7 +41,7 @@ def proof_included(aggregations, given):
 
 @pytest.fixture
 def leaf_included(aggregations, given):
-    def ask(**changes) -> bool:
+    def ask(**changes: object) -> bool:
         claim = {
             "root": given.root,
             "system": SP1,

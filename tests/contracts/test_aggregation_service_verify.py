@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from aggregation_helper import PROVERS, RISC0, SP1, USER_PROGRAM, aggregate, user_input
 from eth_utils import keccak
 
 from aligned.chain.abi import contract_abi
 from aligned.core.aggregation import COMMITMENTS_PER_BLOB, MAX_LEAVES, dev_proof
+from sample_aggregations import PROVERS, RISC0, SP1, USER_PROGRAM, aggregate, user_input
 
 SYSTEMS = pytest.mark.parametrize("system", [SP1, RISC0], ids=["sp1", "risc0"])
 
 
-def included(service, given, index, **changes):
+def included(service, given, index, **changes: object) -> bool:
     claim = {
         "root": given.root,
         "system": given.system,
