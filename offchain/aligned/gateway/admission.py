@@ -15,19 +15,19 @@ from uuid import UUID
 
 from aligned_native import keccak256
 
-from aligned.core.errors import NONCE_USED, DependencyError, ProtocolError
+from aligned.core.errors import NONCE_USED, SERVER_BUSY, DependencyError, ProtocolError
 from aligned.gateway.claims import Domain, parse_claim, signed_submission
 from aligned.gateway.clients import Gate
 from aligned.gateway.form import Form
 from aligned.gateway.kinds import check_kind
 from aligned.gateway.refusals import refusal
 from aligned.gateway.verification import Job
-from aligned.storage.aggregation import accounts, submissions
+from aligned.storage.aggregation import submissions
 from aligned.storage.aggregation.accounts import Now
-from aligned.storage.aggregation.submissions import Submission
+from aligned.storage.aggregation.submissions import Standing, Submission
 from aligned.storage.objects import ObjectStore
-from aligned.storage.postgres import Connection, Database
-from aligned.storage.reading import Reader
+from aligned.storage.postgres import Database
+from aligned.storage.statements import Statements
 from aligned.wire.aggregator import hex_of
 from aligned.wire.gateway import EXPIRED_DEADLINE, NONCE_GAP, PAYMENT_REQUIRED, QUOTA_EXHAUSTED
 
@@ -43,7 +43,7 @@ class Stores:
     """Where submissions go."""
 
     db: Database
-    reader: Reader
+    statements: Statements
     objects: ObjectStore
 
 
@@ -103,52 +103,40 @@ class Admission:
         head, proof_hash = await asyncio.to_thread(_digest, form.proof)
         submission = signed_submission(proof_id, form, claim, proof_hash, self._domain)
         check_kind(claim.system, head)
-        found = await self._stores.reader.run(lambda conn: self._precheck(conn, submission))
-        if found is not None:
-            return Reserved(found, submission.address, None)
-        return await self._store(submission, form)
-
-    async def _precheck(self, conn: Connection, submission: Submission) -> UUID | None:
-        """All that is checked in the transaction, without its locks: most refusals end here and write nothing."""
-        standing = await accounts.standing(conn, submission.address, self.now())
-        if not standing.paid and not standing.next_nonce:
+        standing = await self._look(submission)
+        if not standing.paid and standing.next_nonce is None:
             raise _payment_required(submission.address)
         self._gate.admit_account(submission.address)
-        same = await submissions.find_same(conn, submission)
-        if same is None:
-            _check_nonce(submission.nonce, standing.next_nonce)
-            if not standing.remaining:
-                raise _no_quota(submission.address, standing.paid)
-        return same
+        same = _check(submission, standing)
+        if same is not None:
+            return Reserved(same, submission.address, None)
+        if standing.next_nonce is None:
+            await self._stores.statements.write(
+                lambda conn: submissions.open_account(conn, submission.address)
+            )
+        return await self._store(submission, form)
+
+    async def _look(self, submission: Submission) -> Standing:
+        return await self._stores.statements.read(lambda conn: submissions.look(conn, submission, self.now()))
 
     async def _store(self, submission: Submission, form: Form) -> Reserved:
         """The proof first, then its row: a row never misses its proof."""
         objects = self._stores.objects
         await objects.put_file(submission.proof_object, form.proof)
         try:
-            async with self._stores.db.transaction() as conn:
-                same = await self._write(conn, submission)
-        except ProtocolError:
-            await objects.delete(submission.proof_object)
-            raise
+            reserved = await self._stores.statements.write(
+                lambda conn: submissions.reserve(conn, submission, self.now(), self._lease_s)
+            )
         except DependencyError as error:
             raise InDoubt(error.code, error.message) from error
-        if same is not None:
-            await objects.delete(submission.proof_object)
-            return Reserved(same, submission.address, None)
-        return Reserved(submission.id, submission.address, _job(submission, form.proof))
-
-    async def _write(self, conn: Connection, submission: Submission) -> UUID | None:
-        """The row, or the id of one that a parallel request wrote; under the lock of the account."""
-        next_nonce = await accounts.lock(conn, submission.address)
-        same = await submissions.find_same(conn, submission)
-        if same is not None:
-            return same
-        _check_nonce(submission.nonce, next_nonce)
-        now = self.now()
-        if not await submissions.reserve(conn, submission, now, self._lease_s):
-            raise _no_quota(submission.address, (await accounts.standing(conn, submission.address, now)).paid)
-        return None
+        if reserved:
+            return Reserved(submission.id, submission.address, _job(submission, form.proof))
+        await objects.delete(submission.proof_object)
+        # Somebody was faster: with this nonce, the last of the quota, or the very same proof.
+        same = _check(submission, await self._look(submission))
+        if same is None:
+            raise DependencyError(SERVER_BUSY, "another submission of this account came in between")
+        return Reserved(same, submission.address, None)
 
 
 def _job(submission: Submission, path: Path) -> Job:
@@ -168,6 +156,19 @@ def _digest(path: Path) -> tuple[bytes, bytes]:
     return data[:_HEAD_BYTES], keccak256(data)
 
 
+def _check(submission: Submission, standing: Standing) -> UUID | None:
+    """The row of the same proof; None when nothing is in the way of a new one."""
+    if standing.same is not None:
+        return standing.same
+    _check_nonce(submission.nonce, standing.next_nonce or 0)
+    if not standing.paid:
+        raise _payment_required(submission.address)
+    if not standing.remaining:
+        text = f"all proofs that {hex_of(submission.address)} paid for are used"
+        raise refusal(QUOTA_EXHAUSTED, text)
+    return None
+
+
 def _check_nonce(nonce: int, expected: int) -> None:
     if nonce < expected:
         raise refusal(NONCE_USED, f"nonce {nonce}, the next one is {expected}", expected=expected)
@@ -177,9 +178,3 @@ def _check_nonce(nonce: int, expected: int) -> None:
 
 def _payment_required(address: bytes) -> ProtocolError:
     return refusal(PAYMENT_REQUIRED, f"no payment of {hex_of(address)} is in its time")
-
-
-def _no_quota(address: bytes, paid: bool) -> ProtocolError:
-    if not paid:
-        return _payment_required(address)
-    return refusal(QUOTA_EXHAUSTED, f"all proofs that {hex_of(address)} paid for are used")

@@ -10,7 +10,7 @@ from aligned.gateway.feed import StateFeed
 from aligned.gateway.refusals import refusal
 from aligned.gateway.views import receipt_of
 from aligned.storage.aggregation import receipts
-from aligned.storage.reading import Reader
+from aligned.storage.statements import Statements
 from aligned.wire.gateway import UNKNOWN_PROOF, Receipt, StateChange, has_reached
 
 _HEARTBEAT_S = 15.0
@@ -21,8 +21,8 @@ _RECONNECT = b"retry: 1000\n\n"
 class ProofReader:
     """Reads proofs, at once or when their state changes."""
 
-    def __init__(self, reader: Reader, feed: StateFeed) -> None:
-        self._reader = reader
+    def __init__(self, statements: Statements, feed: StateFeed) -> None:
+        self._statements = statements
         self._feed = feed
 
     async def receipt(self, proof_id: UUID) -> Receipt:
@@ -32,7 +32,7 @@ class ProofReader:
             ProtocolError: unknown_proof.
             DependencyError: database_unavailable.
         """
-        row = await self._reader.run(lambda conn: receipts.by_id(conn, proof_id))
+        row = await self._statements.read(lambda conn: receipts.by_id(conn, proof_id))
         if row is None:
             raise _unknown(proof_id)
         return receipt_of(row)
@@ -58,7 +58,7 @@ class ProofReader:
         with self._feed.watch(proof_id) as watch:
             while time.monotonic() < end and not self._feed.stopping:
                 number = after
-                lines = await self._reader.run(
+                lines = await self._statements.read(
                     lambda conn, number=number: receipts.history_after(conn, proof_id, number)  # type: ignore[misc]
                 )
                 for line in lines:

@@ -16,7 +16,7 @@ from aligned.gateway.views import (
     receipt_page,
 )
 from aligned.storage.aggregation import accounts, archive, receipts
-from aligned.storage.reading import Reader
+from aligned.storage.statements import Statements
 from aligned.wire.aggregator import hex_of
 from aligned.wire.gateway import (
     LEAVES_NOT_READY,
@@ -40,20 +40,22 @@ class Records:
         clock: Unix seconds.
     """
 
-    def __init__(self, reader: Reader, clock_skew_s: int, clock: Callable[[], float] = time.time) -> None:
-        self._reader = reader
+    def __init__(
+        self, statements: Statements, clock_skew_s: int, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._statements = statements
         self._clock_skew_s = clock_skew_s
         self._clock = clock
 
     async def nonce(self, address: bytes) -> NonceAnswer:
         """The next nonce of an account."""
-        nonce = await self._reader.run(lambda conn: accounts.next_nonce(conn, address))
+        nonce = await self._statements.read(lambda conn: accounts.next_nonce(conn, address))
         return NonceAnswer(address=address, nonce=nonce)
 
     async def quota(self, address: bytes) -> QuotaAnswer:
         """What an account may still submit."""
         now_s = int(self._clock())
-        rows = await self._reader.run(lambda conn: accounts.quota_rows(conn, address, now_s))
+        rows = await self._statements.read(lambda conn: accounts.quota_rows(conn, address, now_s))
         begun_s = now_s + self._clock_skew_s
         remaining = sum(row["proofs"] - row["used"] for row in rows if row["valid_from_s"] <= begun_s)
         return quota_of(address, remaining, rows)
@@ -67,7 +69,7 @@ class Records:
             ProtocolError: malformed_message for a cursor that is not ours.
         """
         before = _before(cursor)
-        rows, following = await self._reader.run(
+        rows, following = await self._statements.read(
             lambda conn: receipts.page(conn, address, state, limit, before)
         )
         return receipt_page(rows, following)
@@ -80,7 +82,7 @@ class Records:
         """
         before = _before(cursor)
         number = None if system is None else int(AggregationSystem.from_wire(system))
-        rows, following = await self._reader.run(lambda conn: archive.page(conn, number, limit, before))
+        rows, following = await self._statements.read(lambda conn: archive.page(conn, number, limit, before))
         return aggregation_page(rows, following)
 
     async def aggregation(self, root: bytes) -> Aggregation:
@@ -90,7 +92,7 @@ class Records:
             ProtocolError: unknown_aggregation.
         """
         row = await self._aggregation(root)
-        history = await self._reader.run(lambda conn: archive.history(conn, row["id"]))
+        history = await self._statements.read(lambda conn: archive.history(conn, row["id"]))
         return aggregation_of(row, history)
 
     async def leaves(self, root: bytes) -> Leaves:
@@ -100,7 +102,7 @@ class Records:
             ProtocolError: unknown_aggregation; leaves_not_ready while the leaves have no places.
         """
         row = await self._aggregation(root)
-        commitments = await self._reader.run(lambda conn: archive.commitments(conn, row["id"]))
+        commitments = await self._statements.read(lambda conn: archive.commitments(conn, row["id"]))
         if len(commitments) != row["leaf_count"]:
             raise refusal(LEAVES_NOT_READY, f"{row['state']}: the leaves have no places yet", retry_after_s=5)
         return Leaves(
@@ -111,7 +113,7 @@ class Records:
         )
 
     async def _aggregation(self, root: bytes) -> Row:
-        row = await self._reader.run(lambda conn: archive.by_root(conn, root))
+        row = await self._statements.read(lambda conn: archive.by_root(conn, root))
         if row is None:
             raise refusal(UNKNOWN_AGGREGATION, f"no aggregation with root {hex_of(root)}")
         return row

@@ -31,7 +31,7 @@ from aligned.settings import Settings
 from aligned.storage.aggregation import submissions
 from aligned.storage.connect import open_database
 from aligned.storage.objects import ObjectStore
-from aligned.storage.reading import open_reader
+from aligned.storage.statements import open_statements
 from aligned.verifiers.pool import VerifierPool
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     deployment = Deployment.load(network.deployment_file)
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings.database, "aggregation"))
-        reader = await stack.enter_async_context(open_reader(db))
+        statements = await stack.enter_async_context(open_statements(db))
         store = ObjectStore.from_url(settings.store.url, settings.store.public_base_url)
         spool = stack.enter_context(open_spool(own.spool_dir))
         client = await stack.enter_async_context(
@@ -71,7 +71,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)
         )
         payments = AggregationPayments(client, deployment.aggregation_payment_service)
-        yield Context(settings, deployment, Stores(db, reader, store), pool, spool, payments)
+        yield Context(settings, deployment, Stores(db, statements, store), pool, spool, payments)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -95,10 +95,16 @@ class Gateway:
         self._gate = Gate(own)
         self._feed = StateFeed(stores.db)
         self._verification = Verification(
-            stores.db, stores.objects, context.pool, self._metrics, own.lease_s, own.max_verifying
+            stores.db,
+            stores.statements,
+            stores.objects,
+            context.pool,
+            self._metrics,
+            own.lease_s,
+            own.max_verifying,
         )
         admission = Admission(stores, domain, self._gate, own.clock_skew_s, own.lease_s)
-        proofs = ProofReader(stores.reader, self._feed)
+        proofs = ProofReader(stores.statements, self._feed)
         status = StatusPage(
             domain,
             address_bytes(deployment.aggregation_service),
@@ -114,7 +120,7 @@ class Gateway:
                     own, context.spool, self._gate, admission, self._verification, proofs, self._metrics
                 ),
                 proofs,
-                Records(stores.reader, own.clock_skew_s),
+                Records(stores.statements, own.clock_skew_s),
                 status,
                 self._metrics,
                 self._ready,

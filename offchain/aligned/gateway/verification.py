@@ -24,6 +24,7 @@ from aligned.loops import repeat
 from aligned.storage.aggregation import submissions
 from aligned.storage.objects import OBJECT_NOT_FOUND, ObjectStore
 from aligned.storage.postgres import Database
+from aligned.storage.statements import Statements
 from aligned.verifiers.base import Verdict, refused
 from aligned.verifiers.fair_queue import FairQueue
 from aligned.verifiers.kinds import aggregated_data
@@ -68,6 +69,7 @@ class Verification:
     def __init__(
         self,
         db: Database,
+        statements: Statements,
         store: ObjectStore,
         pool: VerifierPool,
         metrics: GatewayMetrics,
@@ -75,6 +77,7 @@ class Verification:
         max_waiting: int,
     ) -> None:
         self._db = db
+        self._statements = statements
         self._store = store
         self._pool = pool
         self._metrics = metrics
@@ -159,10 +162,10 @@ class Verification:
         return await self._store.get(job.proof_object, _MAX_OBJECT_BYTES)
 
     async def _settle(self, job: Job, verdict: Verdict) -> None:
+        if verdict.valid:
+            await self._statements.write(lambda conn: submissions.accept(conn, job.id))
+            return
         async with self._db.transaction() as conn:
-            if verdict.valid:
-                await submissions.accept(conn, job.id)
-                return
             rejected = await submissions.reject(conn, job.id, verdict.code, verdict.reason)
         log.info("proof_rejected", proof=str(job.id), code=verdict.code, reason=verdict.reason)
         if rejected:

@@ -92,10 +92,10 @@ class Database:
     ) -> None:
         await self.close()
 
-    def read_pool(self, size: int, timeout_s: float) -> Pool:
+    def statement_pool(self, size: int, timeout_s: float) -> Pool:
         """A second pool to the same database, not opened: for single statements, each a transaction of its own.
 
-        Its connections are not looked at before they are handed out (see `reading.Reader`).
+        Its connections are not looked at before they are handed out (see `statements.Statements`).
         """
         return AsyncConnectionPool(
             self._url,

@@ -9,7 +9,6 @@ from eth_account.signers.local import LocalAccount
 
 from aligned.settings import Settings
 from aligned.storage.aggregation import accounts
-from aligned.storage.aggregation.accounts import Now
 from tests.integration.poller.harness import Payments, running_poller
 from tests.integration.storage.aggregation.rows import states, submit
 
@@ -30,8 +29,8 @@ async def _use_one(payments: Payments, account: LocalAccount, nonce: int = 0) ->
 async def _remaining(payments: Payments, account: LocalAccount) -> int:
     """What the gateway would let the account submit."""
     async with payments.db.transaction() as conn:
-        now_s = int(time.time())
-        return (await accounts.standing(conn, _address(account), Now(now_s, now_s + 1_000))).remaining
+        rows = await accounts.quota_rows(conn, _address(account), int(time.time()))
+        return sum(row["proofs"] - row["used"] for row in rows)
 
 
 def _address(account: LocalAccount) -> bytes:

@@ -8,24 +8,11 @@ from typing import Any
 from aligned.storage.postgres import Connection
 
 _MAX_QUOTA_ROWS = 100
-# `used < proofs` is no part of the WHERE: whoever is told "used up" has paid, others have not.
-_STANDING = """
-SELECT coalesce((SELECT next_nonce FROM accounts WHERE address = %(address)s), 0) AS next_nonce,
-       count(*) > 0 AS paid, coalesce(sum(proofs - used), 0)::bigint AS remaining
-FROM quotas
-WHERE address = %(address)s AND NOT orphaned AND valid_from_s <= %(begun_s)s AND valid_until_s > %(now_s)s
-"""
 _NONCE = "SELECT next_nonce FROM accounts WHERE address = %s"
 _QUOTA_ROWS = """
 SELECT proofs, used, valid_from_s, valid_until_s FROM quotas
 WHERE address = %s AND NOT orphaned AND valid_until_s > %s
 ORDER BY valid_until_s, id LIMIT %s
-"""
-# The row is made on the first submission, which only a payer gets to; then it is the lock.
-_LOCK = """
-INSERT INTO accounts (address) VALUES (%s)
-ON CONFLICT (address) DO UPDATE SET next_nonce = accounts.next_nonce
-RETURNING next_nonce
 """
 
 
@@ -39,34 +26,6 @@ class Now:
 
     now_s: int
     begun_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What an address may submit now.
-
-    Attributes:
-        paid: there is a payment in its time, used up or not.
-    """
-
-    next_nonce: int
-    paid: bool
-    remaining: int
-
-
-async def standing(conn: Connection, address: bytes, now: Now) -> Standing:
-    """Nonce and quota together, without a lock."""
-    values = {"address": address, "now_s": now.now_s, "begun_s": now.begun_s}
-    row = await (await conn.execute(_STANDING, values)).fetchone()
-    assert row is not None
-    return Standing(row["next_nonce"], row["paid"], row["remaining"])
-
-
-async def lock(conn: Connection, address: bytes) -> int:
-    """Takes the lock of an account until the end of the transaction and returns its next nonce."""
-    row = await (await conn.execute(_LOCK, (address,))).fetchone()
-    assert row is not None
-    return int(row["next_nonce"])
 
 
 async def next_nonce(conn: Connection, address: bytes) -> int:

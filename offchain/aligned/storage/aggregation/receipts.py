@@ -38,7 +38,6 @@ SELECT min(number) AS number, count(*) AS rows FROM (
 _HISTORY = """
 SELECT number, state, at, detail FROM proof_history WHERE proof_id = %s AND number > %s ORDER BY number
 """
-_STATE = "SELECT state FROM proofs WHERE id = %s"
 
 
 async def by_id(conn: Connection, proof_id: UUID) -> dict[str, Any] | None:
@@ -67,9 +66,3 @@ async def page(
 async def history_after(conn: Connection, proof_id: UUID, number: int) -> list[dict[str, Any]]:
     """Lines of the history behind line `number`, oldest first."""
     return await (await conn.execute(_HISTORY, (proof_id, number))).fetchall()
-
-
-async def state_of(conn: Connection, proof_id: UUID) -> str | None:
-    """The state alone; None for an unknown id."""
-    row = await (await conn.execute(_STATE, (proof_id,))).fetchone()
-    return None if row is None else str(row["state"])

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import psycopg
 
 from aligned.core.aggregation import AggregationSystem
 from aligned.storage.aggregation.accounts import Now
 from aligned.storage.postgres import Connection
 
-_SAME = """
-SELECT id FROM proofs
-WHERE address = %(address)s AND system = %(system)s AND proof_hash = %(proof_hash)s AND key_hash = %(key_hash)s
-      AND public_input_hash = %(public_input_hash)s AND source = 'gateway' AND state <> 'rejected'
+# `used < proofs` is no part of the WHERE: whoever is told "used up" has paid, others have not.
+_LOOK = """
+SELECT (SELECT next_nonce FROM accounts WHERE address = %(address)s) AS next_nonce,
+       (SELECT id FROM proofs
+        WHERE address = %(address)s AND system = %(system)s AND proof_hash = %(proof_hash)s AND key_hash = %(key_hash)s
+              AND public_input_hash = %(public_input_hash)s AND source = 'gateway' AND state <> 'rejected') AS same,
+       count(*) > 0 AS paid, coalesce(sum(proofs - used), 0)::bigint AS remaining
+FROM quotas
+WHERE address = %(address)s AND NOT orphaned AND valid_from_s <= %(begun_s)s AND valid_until_s > %(now_s)s
 """
-# One statement: quota, nonce and row change together or not at all.
+_OPEN_ACCOUNT = "INSERT INTO accounts (address) VALUES (%s) ON CONFLICT DO NOTHING"
+# One statement: quota, nonce and row change together or not at all. Quota and account are locked by what changes them,
+# and looked at again when somebody else had the lock.
 _RESERVE = """
 WITH chosen AS (
     SELECT id FROM quotas
     WHERE address = %(address)s AND NOT orphaned AND used < proofs
           AND valid_from_s <= %(begun_s)s AND valid_until_s > %(now_s)s
     ORDER BY valid_until_s, id LIMIT 1 FOR NO KEY UPDATE
-), charged AS (
-    UPDATE quotas SET used = used + 1 FROM chosen WHERE quotas.id = chosen.id RETURNING quotas.id
 ), counted AS (
-    UPDATE accounts SET next_nonce = next_nonce + 1 FROM charged WHERE address = %(address)s
+    UPDATE accounts SET next_nonce = next_nonce + 1 FROM chosen
+    WHERE address = %(address)s AND next_nonce = %(nonce)s RETURNING chosen.id
+), charged AS (
+    UPDATE quotas SET used = used + 1 FROM counted WHERE quotas.id = counted.id RETURNING quotas.id
 )
 INSERT INTO proofs (id, source, address, nonce, quota_id, system, program_id, commitment, leaf, proof_hash, key_hash,
                     public_input_hash, proof_object, program_key, public_inputs, size_bytes, signature, deadline_s,
@@ -60,7 +70,6 @@ WHERE id IN (SELECT id FROM proofs WHERE state = 'verifying' AND leased_until < 
 RETURNING id, system, proof_object, program_key, public_inputs, attempts
 """
 _OBJECT_IN_USE = "SELECT 1 FROM proofs WHERE id = %s AND state <> 'rejected'"
-_OUTCOME = "SELECT state, reject_code, reject_reason FROM proofs WHERE id = %s"
 _MAX_REASON_CHARS = 500
 
 
@@ -94,6 +103,23 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a submission will meet.
+
+    Attributes:
+        next_nonce: of the account; None before its first submission.
+        same: the row of the same proof of the same sender, unless it was rejected.
+        paid: there is a payment in its time, used up or not.
+        remaining: proofs that may be submitted now.
+    """
+
+    next_nonce: int | None
+    same: UUID | None
+    paid: bool
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unverified:
     """A row whose proof has no verdict yet."""
 
@@ -105,19 +131,28 @@ class Unverified:
     attempts: int
 
 
-async def find_same(conn: Connection, submission: Submission) -> UUID | None:
-    """The row of the same proof of the same sender, unless it was rejected."""
-    row = await (await conn.execute(_SAME, _values(submission))).fetchone()
-    return None if row is None else row["id"]
+async def look(conn: Connection, submission: Submission, now: Now) -> Standing:
+    """What a submission will meet, without any lock."""
+    row = await (await conn.execute(_LOOK, _values(submission, now))).fetchone()
+    assert row is not None
+    return Standing(**row)
+
+
+async def open_account(conn: Connection, address: bytes) -> None:
+    """Makes the row of an account that submits for the first time."""
+    await conn.execute(_OPEN_ACCOUNT, (address,))
 
 
 async def reserve(conn: Connection, submission: Submission, now: Now, lease_s: float) -> bool:
-    """Takes nonce and quota and writes the row in state verifying, leased to the caller.
+    """Takes nonce and quota and writes the row in state verifying, leased to the caller; the account is there.
 
-    The caller holds the account's lock and has compared the nonce. False, and nothing changed, without quota.
+    False, and nothing changed, without quota, with another nonce than the next one, or when the same proof is there.
     """
-    values = _values(submission) | {"now_s": now.now_s, "begun_s": now.begun_s, "lease_s": lease_s}
-    return await (await conn.execute(_RESERVE, values)).fetchone() is not None
+    values = _values(submission, now) | {"lease_s": lease_s}
+    try:
+        return await (await conn.execute(_RESERVE, values)).fetchone() is not None
+    except psycopg.errors.UniqueViolation:
+        return False
 
 
 async def accept(conn: Connection, proof_id: UUID) -> str | None:
@@ -167,10 +202,7 @@ async def needs_object(conn: Connection, proof_id: UUID) -> bool:
     return await (await conn.execute(_OBJECT_IN_USE, (proof_id,))).fetchone() is not None
 
 
-async def outcome(conn: Connection, proof_id: UUID) -> dict[str, Any] | None:
-    """State and reason of rejection of a proof."""
-    return await (await conn.execute(_OUTCOME, (proof_id,))).fetchone()
-
-
-def _values(submission: Submission) -> dict[str, Any]:
-    return asdict(submission)
+def _values(submission: Submission, now: Now) -> dict[str, Any]:
+    # Not asdict, which would copy every value.
+    values = {name: getattr(submission, name) for name in Submission.__slots__}
+    return values | {"now_s": now.now_s, "begun_s": now.begun_s}

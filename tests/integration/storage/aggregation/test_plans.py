@@ -57,7 +57,7 @@ def _submission() -> Submission:
 
 
 async def _reserve(conn: Any) -> None:
-    await accounts.lock(conn, ACCOUNT)
+    await submissions.open_account(conn, ACCOUNT)
     assert await submissions.reserve(conn, _submission(), NOW, 30)
 
 
@@ -123,10 +123,12 @@ async def _one_receipt(conn: Any) -> None:
 
 
 HOT: dict[str, tuple[Statement, set[str]]] = {
-    "standing": (lambda conn: accounts.standing(conn, ACCOUNT, NOW), {"accounts_pkey", "quotas_by_address"}),
+    "standing": (
+        lambda conn: submissions.look(conn, _submission(), NOW),
+        {"accounts_pkey", "quotas_by_address", "proofs_same"},
+    ),
     "next nonce": (lambda conn: accounts.next_nonce(conn, ACCOUNT), {"accounts_pkey"}),
     "quota rows": (lambda conn: accounts.quota_rows(conn, ACCOUNT, NOW.now_s), {"quotas_by_address"}),
-    "same proof": (lambda conn: submissions.find_same(conn, _submission()), {"proofs_same"}),
     "reserve": (_reserve, {"accounts_pkey", "quotas_by_address", "quotas_pkey"}),
     "verdicts": (_judge, {"proofs_pkey", "quotas_pkey", "proofs_verifying"}),
     "take over": (lambda conn: submissions.take_over(conn, 30, 10), {"proofs_verifying", "proofs_pkey"}),

@@ -1,4 +1,4 @@
-"""Reads that need no transaction: one statement, one round trip to the database."""
+"""Single statements, each a transaction of its own: one round trip to the database."""
 
 from __future__ import annotations
 
@@ -15,18 +15,14 @@ from aligned.storage.postgres import DATABASE_UNAVAILABLE, Connection, Database,
 T = TypeVar("T")
 
 
-class Reader:
-    """Connections in autocommit beside those of `database`, which are not looked at before they are used.
-
-    A statement on a connection that died with its server is tried once more on another one, which is safe because
-    everything here only reads.
-    """
+class Statements:
+    """Connections in autocommit beside those of a `Database`, which are not looked at before they are used."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def run(self, query: Callable[[Connection], Awaitable[T]]) -> T:
-        """What `query` returns; it may be called twice.
+    async def read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `query` returns. It only reads: on a connection that died it is tried again on another one.
 
         Raises:
             DependencyError: database_unavailable.
@@ -43,21 +39,35 @@ class Reader:
                     raise _unavailable(error) from error
         raise AssertionError("unreachable")
 
+    async def write(self, query: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `query` returns, which is called once.
+
+        Raises:
+            DependencyError: database_unavailable; the statement may have been executed.
+        """
+        try:
+            async with self._pool.connection() as conn:
+                return await query(conn)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise _unavailable(error) from error
+
 
 def _unavailable(error: Exception) -> DependencyError:
     return DependencyError(DATABASE_UNAVAILABLE, f"{type(error).__name__}: {error}")
 
 
 @asynccontextmanager
-async def open_reader(database: Database, size: int = 4, timeout_s: float = 5.0) -> AsyncIterator[Reader]:
-    """A reader with connections of its own to the same database.
+async def open_statements(
+    database: Database, size: int = 8, timeout_s: float = 5.0
+) -> AsyncIterator[Statements]:
+    """Connections of their own to the same database.
 
     Args:
         timeout_s: longest wait for a connection.
     """
-    pool = database.read_pool(size, timeout_s)
+    pool = database.statement_pool(size, timeout_s)
     await pool.open()
     try:
-        yield Reader(pool)
+        yield Statements(pool)
     finally:
         await pool.close()
