@@ -100,6 +100,16 @@ class Journal:
         )
         return [_attempt(row) for row in await found.fetchall()]
 
+    async def pending_elsewhere(self, conn: Connection, key: str) -> bytes | None:
+        """Another account that has sent, or is about to send, what `key` names."""
+        found = await conn.execute(
+            "SELECT account FROM tx_request WHERE chain_id = %s AND account <> %s AND key = %s"
+            " AND state = 'pending' LIMIT 1",
+            (*self._owner, key),
+        )
+        row = await found.fetchone()
+        return None if row is None else row["account"]
+
     async def insert(self, conn: Connection, request: Request) -> None:
         """A new request."""
         await conn.execute(

@@ -112,6 +112,11 @@ class TxSender:
         except TimeoutError as error:
             raise DependencyError(TX_TIMEOUT, f"{key} not settled after {timeout_s} s") from error
 
+    async def pending_elsewhere(self, key: str) -> bytes | None:
+        """Another account (20 bytes) over this database whose transaction for `key` may still be mined."""
+        async with self._db.transaction() as conn:
+            return await self._journal.pending_elsewhere(conn, key)
+
     async def forget(self, key: str) -> None:
         """Drops blobs and signed bytes of a request that can no longer leave the chain."""
         async with self._db.transaction() as conn:

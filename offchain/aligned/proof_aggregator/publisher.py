@@ -8,6 +8,7 @@ import structlog
 
 from aligned.chain.errors import FEES_ABOVE_CAP, TxReverted
 from aligned.chain.outcome import Receipt
+from aligned.chain.sender import Done
 from aligned.core.errors import AlignedError, ConflictError, DependencyError, PaymentError
 from aligned.proof_aggregator.blobs import Expected, expect
 from aligned.proof_aggregator.context import Context, Line
@@ -18,6 +19,7 @@ from aligned.storage.aggregation.aggregations import AggregationJob, Mined
 
 # Reverts that say "not now" and nothing about the proof.
 _CLOSED = frozenset({"VerificationPaused", "ProgramNotAllowed"})
+SENT_BY_ANOTHER = "sent_by_another_account"
 log = structlog.get_logger(__name__)
 
 
@@ -97,6 +99,7 @@ class Publisher:
         async def done() -> bool:
             return await service.aggregated_root(job.root) is not None
 
+        await self._refuse_second_payer(job, done)
         calldata = service.encode_verify(
             job.system, job.program_id, job.public_values, job.proof, expected.openings
         )
@@ -108,6 +111,12 @@ class Publisher:
             timeout_s=self._context.patience.send_timeout_s,
             blobs=expected.blobs,
         )
+
+    async def _refuse_second_payer(self, job: AggregationJob, done: Done) -> None:
+        """An aggregator with another account has sent it: only that one can raise its fees, and two would pay."""
+        other = await self._context.sender.pending_elsewhere(request_key(job.id))
+        if other is not None and not await done():
+            raise DependencyError(SENT_BY_ANOTHER, f"aggregation {job.id} is with account 0x{other.hex()}")
 
     async def _record(self, job: AggregationJob, receipt: Receipt) -> None:
         if receipt.tx is not None and receipt.state == "mined":
@@ -135,7 +144,9 @@ class Publisher:
 
     async def _postpone(self, job: AggregationJob, error: AlignedError) -> None:
         patience = self._context.patience
-        waits = error.code == FEES_ABOVE_CAP or isinstance(error, TxReverted | PaymentError)
+        waits = error.code in {FEES_ABOVE_CAP, SENT_BY_ANOTHER} or isinstance(
+            error, TxReverted | PaymentError
+        )
         self._context.metrics.blocked.labels(job.system.wire_name).set(int(waits))
         self._context.metrics.failed(job.system, "send", error.code)
         log.warning("aggregation_not_sent", aggregation=job.id, code=error.code, message=error.message)

@@ -83,9 +83,9 @@ class ProofAggregatorSettings(KeySettings):
     systems: tuple[Literal["sp1", "risc0"], ...] = Field(
         default=("sp1", "risc0"), min_length=1, description="proving systems to aggregate"
     )
-    sp1_level: Literal["native", "execute", "compressed", "groth16"] = Field(
+    sp1_level: Literal["native", "execute", "compressed", "groth16", "network"] = Field(
         default="groth16",
-        description="how far SP1 aggregations are proved; all but groth16 on the devnet only",
+        description="how far SP1 aggregations are proved; all but groth16 and network on the devnet only",
     )
     risc0_level: Literal["native", "execute", "composite", "succinct", "groth16"] = Field(
         default="groth16",
