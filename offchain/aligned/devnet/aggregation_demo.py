@@ -20,6 +20,7 @@ from aligned.devnet.cases import Refusal
 from aligned.devnet.cluster import Cluster
 from aligned.devnet.consumer import use_aggregated
 from aligned.sdk.aggregation import AggregationClient, AggregationUntil
+from aligned.sdk.leaves import RootOnChain
 from aligned.wire.gateway import Receipt
 
 PROOFS: Final = 4
@@ -130,9 +131,10 @@ class AggregationSession:
             for run in demo.runs:
                 await self._send(run, users, refusals)
             await asyncio.gather(
-                *(self._follow(run, users.payer) for run in demo.runs), refusals.at_the_gateway()
+                *(self._follow(run, users.payer, refusals) for run in demo.runs), refusals.at_the_gateway()
             )
-            self._say("asking the contracts what they must refuse")
+            self._say("asking programs and contracts what they must refuse")
+            await refusals.in_the_programs()
             await refusals.on_chain()
             self._say("taking a payment off the chain")
             await refusals.orphaned_payment()
@@ -156,14 +158,14 @@ class AggregationSession:
         for row, receipt in zip(rows, receipts, strict=True):
             self._update(row, receipt)
 
-    async def _follow(self, run: SystemRun, client: AggregationClient) -> None:
+    async def _follow(self, run: SystemRun, client: AggregationClient, refusals: Refusals) -> None:
         self._say(
             "waiting until the aggregations are final; meanwhile the gateway is sent what it must refuse"
         )
         try:
             await asyncio.gather(*(self._wait(row, client) for row in run.proofs))
             run.seconds = time.monotonic() + (run.seconds or 0)
-            await self._check(run, client)
+            await refusals.recorded_again(await self._check(run, client))
         except AlignedError as error:
             for row in run.proofs:
                 row.state = row.state if row.is_included else f"{error.code}: {error.message}"
@@ -181,7 +183,7 @@ class AggregationSession:
         row.receipt, row.state = receipt, receipt.state
         self._say("")
 
-    async def _check(self, run: SystemRun, client: AggregationClient) -> None:
+    async def _check(self, run: SystemRun, client: AggregationClient) -> RootOnChain:
         first = run.proofs[0]
         assert first.receipt is not None
         place = first.receipt.aggregation
@@ -198,6 +200,7 @@ class AggregationSession:
         run.consumer_accepts, run.consumer_refuses = await use_aggregated(
             self._cluster.chain, self._service, first.receipt, first.proof.files.public_inputs
         )
+        return leaves.found
 
     def _refused(self, refusal: Refusal) -> None:
         self._demo.refusals.append(refusal)

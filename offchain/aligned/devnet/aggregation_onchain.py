@@ -15,7 +15,7 @@ from aligned.core.aggregation import AggregationSystem, AggregationTree, ChunkOu
 from aligned.core.blob import challenge, versioned_hash
 from aligned.core.types import HASH_BYTES
 from aligned.sdk.aggregation_models import placement
-from aligned.sdk.leaves import Leaves
+from aligned.sdk.leaves import Leaves, RootOnChain
 from aligned.wire.gateway import Receipt
 
 _OPENING_BYTES, _KZG_BYTES = 96, 48
@@ -26,6 +26,7 @@ _FUNCTIONS = {AggregationSystem.SP1: "verifySP1", AggregationSystem.RISC0: "veri
 class Sent:
     """The transaction that recorded a root, as the chain has it."""
 
+    data: bytes
     public_inputs: bytes
     openings: bytes
     blob_hashes: tuple[bytes, ...]
@@ -38,7 +39,7 @@ async def blob_is_bound(chain: ChainClient, service: AggregationService, leaves:
         leaves: taken from the chain's blobs, not from an archive: their decoding is the third part of the check.
     """
     found = leaves.found
-    sent = await _sent(chain, service, found.system, found.tx_hash)
+    sent = await sent_transaction(chain, service, found)
     output = ChunkOutput.decode(sent.public_inputs)
     openings = [
         sent.openings[start : start + _OPENING_BYTES]
@@ -65,15 +66,15 @@ def _opens(output: ChunkOutput, blob_hash: bytes, y: bytes, opening: bytes) -> b
     return versioned_hash(commitment) == blob_hash and bool(holds)
 
 
-async def _sent(
-    chain: ChainClient, service: AggregationService, system: AggregationSystem, tx_hash: bytes
-) -> Sent:
-    transaction: dict[str, Any] = await chain.rpc("eth_getTransactionByHash", hex_bytes(tx_hash))
-    function = service.contract.abi.functions[_FUNCTIONS[system]]
-    _program, first, second, openings = decode(function.inputs, to_bytes(transaction["input"])[4:])
-    public_inputs = first if system is AggregationSystem.SP1 else second
+async def sent_transaction(chain: ChainClient, service: AggregationService, found: RootOnChain) -> Sent:
+    """The transaction that recorded a root."""
+    transaction: dict[str, Any] = await chain.rpc("eth_getTransactionByHash", hex_bytes(found.tx_hash))
+    data = to_bytes(transaction["input"])
+    function = service.contract.abi.functions[_FUNCTIONS[found.system]]
+    _program, first, second, openings = decode(function.inputs, data[4:])
+    public_inputs = first if found.system is AggregationSystem.SP1 else second
     hashes = tuple(to_bytes(each) for each in transaction["blobVersionedHashes"])
-    return Sent(public_inputs, openings, hashes)
+    return Sent(data, public_inputs, openings, hashes)
 
 
 async def foreign_leaves(

@@ -16,15 +16,18 @@ from aligned.chain.contracts import AggregationService
 from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import NONCE_USED, UNSUPPORTED_SYSTEM, AlignedError
 from aligned.devnet.aggregation_cases import aggregation_proofs, bad_submissions
+from aligned.devnet.aggregation_onchain import sent_transaction
 from aligned.devnet.aggregation_users import Users
 from aligned.devnet.cases import Refusal
 from aligned.devnet.cluster import Cluster
-from aligned.devnet.forgeries import ACCEPTED, forgeries, right_call
+from aligned.devnet.forgeries import ACCEPTED, forgeries, outcome_of, right_call
+from aligned.devnet.guest_cases import try_guests
 from aligned.devnet.keys import FIRST_USER
 from aligned.devnet.verifier_cases import dev_verifier_elsewhere, try_verifiers
 from aligned.sdk.accounts import devnet_account
 from aligned.sdk.aggregation_submission import ProofFiles, SignedSubmission
 from aligned.sdk.gateway_http import GatewayHttp
+from aligned.sdk.leaves import RootOnChain
 from aligned.sdk.wallet import Wallet
 from aligned.wire.aggregator import BODY_TOO_LARGE
 from aligned.wire.gateway import (
@@ -115,7 +118,8 @@ class Refusals:
         payer = self._users.payer
         before = (await payer.quota()).remaining, (await payer.submit(files)).id
         after = (await payer.quota()).remaining, (await payer.submit(files)).id
-        self._judge("the same proof again", SAME_RECEIPT if before == after else ACCEPTED, {SAME_RECEIPT})
+        outcome = SAME_RECEIPT if before == after else "charged_again"
+        self._judge("the same proof again", outcome, {SAME_RECEIPT}, is_control=True)
 
     async def _bad_requests(self) -> None:
         """Requests that no client of ours makes."""
@@ -135,6 +139,13 @@ class Refusals:
         unknown = self._gateway.receipt(str(uuid.uuid4()))
         await self._expect("an id that nobody was given", frozenset({UNKNOWN_PROOF}), unknown)
 
+    async def recorded_again(self, found: RootOnChain) -> None:
+        """The very transaction that recorded a root, once more."""
+        chain, service = self._cluster.chain, self._service
+        sent = await sent_transaction(chain, service, found)
+        outcome = await outcome_of(chain, service, sent.data, sent.blob_hashes, self._users.address("payer"))
+        self._judge(f"{found.system.wire_name}: the same root again", outcome, {"RootAlreadyAggregated"})
+
     async def on_chain(self) -> None:
         """Calls of the contracts; nothing is sent but two verifiers."""
         sender = Wallet(self._cluster.chain, devnet_account(FIRST_USER))
@@ -143,15 +154,20 @@ class Refusals:
             right = right_call(system, program)
             name = system.wire_name
             control = await right.outcome(self._cluster.chain, self._service, sender.address)
-            self._judge(f"{name}: (the same call with nothing wrong)", control, {ACCEPTED})
+            self._judge(f"{name}: the call with nothing wrong", control, {ACCEPTED}, is_control=True)
             for what, call, expected in forgeries(right):
                 outcome = await call.outcome(self._cluster.chain, self._service, sender.address)
                 self._judge(f"{name}: {what}", outcome, {expected})
         bound_to = programs[AggregationSystem.SP1]
         for what, outcome, expected in await try_verifiers(self._cluster.chain, sender, bound_to):
-            self._judge(what, outcome, {expected})
+            self._judge(what, outcome, {expected}, is_control=expected == ACCEPTED)
         elsewhere = await dev_verifier_elsewhere(self._cluster.layout.log("anvil-1"))
         self._judge("DevVerifier on another chain id", elsewhere, {"NotDevChain"})
+
+    async def in_the_programs(self) -> None:
+        """Inputs that the aggregating programs do not take."""
+        for what, outcome, expected in await asyncio.to_thread(lambda: list(try_guests())):
+            self._judge(what, outcome, {expected}, is_control=expected == ACCEPTED)
 
     async def orphaned_payment(self) -> None:
         """A payment whose block leaves the chain: what it bought goes with it."""
@@ -192,5 +208,5 @@ class Refusals:
             code = error.code
         self._judge(what, code, codes)
 
-    def _judge(self, what: str, code: str, right: Collection[str]) -> None:
-        self._report(Refusal(what, code, code in right))
+    def _judge(self, what: str, code: str, right: Collection[str], *, is_control: bool = False) -> None:
+        self._report(Refusal(what, code, code in right, is_control))

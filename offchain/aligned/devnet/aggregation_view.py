@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aligned.devnet.aggregation_demo import AggregatedProof, AggregationDemo, SystemRun
+from aligned.devnet.cases import Refusal
 
 _STYLES = {"included": "bold green", "final": "green", "mined": "cyan", "rejected": "red", "waiting": "dim"}
 
@@ -24,7 +25,12 @@ def aggregation_view(demo: AggregationDemo) -> RenderableType:
         for row in run.proofs:
             table.add_row(*_cells(row))
     wrong = [refusal for refusal in demo.refusals if not refusal.is_right]
-    counts = f"{len(demo.refusals) - len(wrong)} of {len(demo.refusals)} refused or answered as they must be"
+    controls = sum(refusal.is_control for refusal in demo.refusals)
+    right = len(demo.refusals) - len(wrong)
+    counts = (
+        f"{right} of {len(demo.refusals)} attempts on gateway, programs and contracts ended as they must: "
+        f"refused with their code, {controls} controls taken"
+    )
     lines: list[RenderableType] = [table, Text(counts, style="red" if wrong else "")]
     return Group(*lines, *(Text(f"  {refusal.file}: {refusal.code}", style="red") for refusal in wrong))
 
@@ -42,7 +48,7 @@ def _cells(row: AggregatedProof) -> list[RenderableType]:
 
 
 def aggregation_summary(demo: AggregationDemo) -> RenderableType:
-    """A line for each system: what was put on chain, what was checked, and what the level leaves unproved."""
+    """A line for each system, with what was checked on chain; and what the level leaves unproved."""
     table = Table("system", "chunks", "blobs", "gas", "blob bound", "foreign leaves", "contract", "seconds")
     for run in demo.runs:
         table.add_row(
@@ -55,13 +61,20 @@ def aggregation_summary(demo: AggregationDemo) -> RenderableType:
             f"takes {_yes(run.consumer_accepts)}, refuses {_yes(run.consumer_refuses)}",
             "" if run.seconds is None or run.seconds < 0 else f"{run.seconds:.1f}",
         )
-    return Group(table, *(_level(run) for run in demo.runs if run.level))
+    levels = dict.fromkeys((run.level, run.not_proved) for run in demo.runs if run.level)
+    return Group(table, *(_level(level, not_proved) for level, not_proved in levels))
 
 
-def _level(run: SystemRun) -> Text:
-    proved = f"every leaf is in it; leaves checked from the {run.leaves_source.partition(' ')[0]}"
-    not_proved = f" Not proved at level {run.level}: {run.not_proved}." if run.not_proved else ""
-    return Text(f"{run.system.name}: {proved}.{not_proved}", style="yellow" if run.not_proved else "")
+def _level(level: str, not_proved: str) -> Text:
+    """Every level verifies each user's proof for real; what differs is what others can check."""
+    if not not_proved:
+        return Text(f"level {level}: Ethereum verified a proof of the whole aggregation")
+    text = (
+        f"level {level}: every user's proof was verified, by the gateway and by the aggregating program.\n"
+        f"Not proved: {not_proved}. The devnet's contract took this root on trust (DevVerifier, chain id 31337 only);\n"
+        "on any other chain it takes a Groth16 proof of the aggregating program and nothing else."
+    )
+    return Text(text, style="yellow")
 
 
 def _yes(value: bool) -> Text | str:
@@ -72,8 +85,13 @@ def aggregation_report(demo: AggregationDemo) -> Mapping[str, object]:
     """The object `aggregation` of report.json."""
     return {
         "systems": [_run(run) for run in demo.runs],
-        "refused": [{"file": refusal.file, "code": refusal.code} for refusal in demo.refusals],
+        "refused": [_refusal(each) for each in demo.refusals if not each.is_control],
+        "controls": [_refusal(each) for each in demo.refusals if each.is_control],
     }
+
+
+def _refusal(refusal: Refusal) -> dict[str, str]:
+    return {"file": refusal.file, "code": refusal.code}
 
 
 def _run(run: SystemRun) -> dict[str, object]:

@@ -51,11 +51,16 @@ class BadProof:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What became of something that must be refused; code "accepted" is the worst answer."""
+    """What became of something that must be refused; code "accepted" is the worst answer.
+
+    Attributes:
+        is_control: nothing was wrong with it and it must be taken: only then do the refusals of its variants count.
+    """
 
     file: str
     code: str
     is_right: bool
+    is_control: bool = False
 
 
 def good_proofs(generator: bytes = _NO_GENERATOR) -> list[GoodProof]:

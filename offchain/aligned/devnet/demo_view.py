@@ -16,8 +16,8 @@ from aligned.devnet.demo import OPERATORS, SWITCHED_OFF, Demo, ProofRow
 _STYLES = {"verified": "bold green", "posted": "cyan", "queued": "yellow", "waiting": "dim"}
 
 
-def view(demo: Demo) -> RenderableType:
-    """The table of proofs and the step it is at."""
+def view(demo: Demo, *, is_over: bool = False) -> RenderableType:
+    """The tables of proofs, and the step it is at."""
     table = Table()
     for name in ("proof", "system"):
         table.add_column(name, overflow="fold")
@@ -31,7 +31,9 @@ def view(demo: Demo) -> RenderableType:
     lines += [Text(f"  {refusal.file}: {refusal.code}", style="red") for refusal in wrong]
     if demo.aggregation.runs:
         lines += [Text("\naggregation mode", style="bold"), aggregation_view(demo.aggregation)]
-    return Group(Text("fast mode", style="bold"), *lines, Text(f"… {demo.step}", style="dim"))
+    if not is_over:
+        lines.append(Text(f"… {demo.step}", style="dim"))
+    return Group(Text("fast mode", style="bold"), *lines)
 
 
 def _cells(row: ProofRow) -> list[RenderableType]:
@@ -51,22 +53,24 @@ def summary(demo: Demo) -> RenderableType:
     gas = demo.gas
     facts = Table(show_header=False, box=None, pad_edge=False)
     facts.add_row(
-        "operators", f"{OPERATORS} registered, {OPERATORS - 1} running (operator-{SWITCHED_OFF} is off)"
+        "fast mode: operators",
+        f"{OPERATORS} registered, {OPERATORS - 1} running (operator-{SWITCHED_OFF} is off)",
     )
     if gas is not None:
         facts.add_row(
-            "gas", f"task {gas.create_task:,}, answer {gas.respond:,} with {gas.non_signers} non-signer(s)"
+            "fast mode: gas",
+            f"task {gas.create_task:,}, answer {gas.respond:,} with {gas.non_signers} non-signer(s)",
         )
     took, refused = _yes(demo.consumer_accepts), _yes(demo.consumer_refuses)
-    facts.add_row("example contract", f"takes its program's proof: {took}; refuses another's: {refused}")
-    facts.add_row("report", "report.json in the demo's folder")
-    facts.add_row("seconds", f"{demo.seconds:.0f}")
+    facts.add_row("fast mode: contract", f"takes its program's proof: {took}; refuses another's: {refused}")
+    facts.add_row("seconds", f"{demo.seconds:.0f} in all")
     verdict = (
         Text("everything held", style="bold green")
         if demo.has_held
         else Text("NOT everything held", style="bold red")
     )
-    return Group(view(demo), aggregation_summary(demo.aggregation), facts, verdict)
+    tables = (view(demo, is_over=True), aggregation_summary(demo.aggregation))
+    return Group(*tables, facts, verdict)
 
 
 def _yes(value: bool) -> str:

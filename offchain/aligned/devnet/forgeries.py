@@ -5,7 +5,7 @@ On a devnet anybody can write a dev proof, so the right call would be taken: wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from aligned_native import keccak256
@@ -42,15 +42,22 @@ class Call:
     async def outcome(self, chain: ChainClient, service: AggregationService, sender: bytes) -> str:
         """`accepted`, or the name of the contract's error; nothing is sent."""
         data = service.encode_verify(self.system, self.program, self.public_inputs, self.proof, self.openings)
-        more: dict[str, object] = {}
-        if self.blob_hashes:
-            more["blobVersionedHashes"] = [hex_bytes(each) for each in self.blob_hashes]
-            more["maxFeePerBlobGas"] = hex(_BLOB_FEE_WEI)
-        try:
-            await chain.eth_call(service.address, data, sender=sender, more=more)
-        except TxReverted as error:
-            return error.error_name or error.code
-        return ACCEPTED
+        return await outcome_of(chain, service, data, self.blob_hashes, sender)
+
+
+async def outcome_of(
+    chain: ChainClient, service: AggregationService, data: bytes, blob_hashes: Sequence[bytes], sender: bytes
+) -> str:
+    """What the service would say to `data` in a transaction with these blobs."""
+    more: dict[str, object] = {}
+    if blob_hashes:
+        more["blobVersionedHashes"] = [hex_bytes(each) for each in blob_hashes]
+        more["maxFeePerBlobGas"] = hex(_BLOB_FEE_WEI)
+    try:
+        await chain.eth_call(service.address, data, sender=sender, more=more)
+    except TxReverted as error:
+        return error.error_name or error.code
+    return ACCEPTED
 
 
 def right_call(system: AggregationSystem, program: bytes) -> Call:
