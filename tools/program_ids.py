@@ -2,7 +2,7 @@
 
 program_ids.py ELF_DIR program SYSTEM NAME 0xID     enters a built program
 program_ids.py ELF_DIR child SYSTEM FILE            writes the id of user_proofs as Rust
-program_ids.py ELF_DIR toolchain RUSTC LLD          enters what the programs were built with
+program_ids.py ELF_DIR toolchain TEXT               enters what the programs were built with
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main(elf_dir: Path, command: str, *arguments: str) -> None:
         system, name, program_id = arguments
         enter_program(ids, elf_dir, system, name, program_id)
     elif command == "toolchain":
-        ids["toolchain"] = dict(zip(("rustc", "lld"), arguments, strict=True))
+        [ids["toolchain"]] = arguments
     file.write_text(json.dumps(ids, indent=2, sort_keys=True) + "\n")
 
 

@@ -2,6 +2,7 @@
 # Builds the guests into zkvm/elf, with their keys and program_ids.json, and writes each chunk guest's child.rs.
 #
 #   zkvm/build.sh                 everything; needs sp1-sdk for the keys (protoc, some 17 minutes of CPU)
+#   zkvm/build.sh --toolchain     one line that says what it would build with
 #   zkvm/build.sh --elf-only DIR  only the ELF files, into DIR, with the child ids that are there: to compare bytes
 #
 # The compiler is Debian's, which has the sources of std: apt-get install rustc-web rust-web-src cargo-web lld-22. The
@@ -26,6 +27,9 @@ sysroot="$("$rustc" --print sysroot)"
 [ -d "$sysroot/lib/rustlib/src/rust/library" ] || absent "$rustc has no sources of the standard library"
 lld="${LLD_GUEST:-$(command -v ld.lld-22 || true)}"
 [ -x "$lld" ] || absent "no ld.lld-22"
+
+# What the bytes depend on beside the sources. Cargo's version is part of symbols' names.
+toolchain() { printf '%s; %s; %s\n' "$("$rustc" --version)" "$(cargo --version)" "$("$lld" --version)"; }
 
 # guest_cargo SYSTEM TARGET FLAGS... -- PACKAGE...: builds packages of programs/SYSTEM for TARGET with these flags.
 guest_cargo() {
@@ -80,6 +84,10 @@ identify() {
   done
 }
 
+if [ "${1:-}" = --toolchain ]; then
+  toolchain
+  exit
+fi
 if [ "${1:-}" = --elf-only ]; then
   out="$(mkdir -p "$2" && cd "$2" && pwd -P)"
   sp1 user_proofs chunk fibonacci
@@ -95,4 +103,4 @@ for system in sp1 risc0; do
   "$system" chunk
   identify "$system" chunk
 done
-python3 "$zkvm/../tools/program_ids.py" "$elf" toolchain "$("$rustc" --version)" "$("$lld" --version)"
+python3 "$zkvm/../tools/program_ids.py" "$elf" toolchain "$(toolchain)"
