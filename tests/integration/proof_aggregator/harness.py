@@ -55,7 +55,7 @@ POLICY = Policy(
     blob_execution_gas=60_000,
     daily_at_s=None,
 )
-PATIENCE = Patience(lease_s=30, send_timeout_s=60, poll_s=0.02, max_attempts=2, backoff=Backoff(0.01, 0.05))
+PATIENCE = Patience(lease_s=30, send_timeout_s=300, poll_s=0.02, max_attempts=2, backoff=Backoff(0.01, 0.05))
 _numbers = itertools.count()
 
 
@@ -132,6 +132,13 @@ class Parts:
     async def publish(self, system: AggregationSystem = SP1) -> None:
         await Publisher(self.context, self.context.lines[system]).step()
 
+    async def publish_until_mined(self, system: AggregationSystem = SP1) -> None:
+        """Through outages."""
+        async with asyncio.timeout(300):
+            while await self.count("aggregations", "state IN ('proved', 'submitted')"):
+                await self.rows("UPDATE aggregations SET next_try_at = now() RETURNING id")
+                await self.publish(system)
+
     async def follow(self) -> None:
         await Follower(self.context).step()
 
@@ -204,7 +211,7 @@ def make_parts(
     rig: AggregationRig, db: Database, folder: Path, account: LocalAccount | None = None, **options: Any
 ) -> Parts:
     """An aggregator with its own engine and account."""
-    client = ChainClient([rig.node.url], rig.deployment.chain_id, timeout_s=60)
+    client = ChainClient([rig.node.url], rig.deployment.chain_id, timeout_s=180)
     caps = options.pop("caps", Caps.from_gwei(500, 100))
     account = account or rig.node.new_account()
     sender = TxSender(
