@@ -11,7 +11,8 @@ from aligned.devnet.keys import AGGREGATOR, BATCHER, PROOF_AGGREGATOR, KeyFolder
 from aligned.devnet.layout import Shared
 from aligned.devnet.process import ManagedProcess, free_port
 
-READY_TIMEOUT_S = 60.0
+# Far above what a start takes: a machine with other work does not fail it.
+READY_TIMEOUT_S = 240.0
 AGGREGATION_DATABASE = "aggregation"
 
 

@@ -19,7 +19,7 @@ from aligned.sdk import AggregationClient, ProofFiles, devnet_account
 from aligned.sdk.deadline import Deadline
 from aligned.sdk.wallet import Wallet
 
-WAIT_S = 150.0
+WAIT_S = 300.0
 Grant = Callable[[int], Awaitable[LocalAccount]]
 SYSTEMS = list(AggregationSystem)
 
@@ -53,7 +53,7 @@ async def aggregation(cluster: Cluster, account: LocalAccount) -> AsyncIterator[
 
 async def until_quota(client: AggregationClient, proofs: int, address: bytes | None = None) -> None:
     """Waits until the gateway says that so many proofs may be submitted."""
-    waiting = Deadline(60)
+    waiting = Deadline(WAIT_S)
     while (remaining := (await client.quota(address)).remaining) != proofs:
         await waiting.pause(f"quota {remaining}, wanted {proofs}")
 
