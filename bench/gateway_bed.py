@@ -233,7 +233,7 @@ LATERAL (SELECT sha256(int8send(number::bigint)) AS h) hashes
 
 async def _pay(conn: Connection, accounts: str, values: Sequence[object]) -> None:
     """A payment and its quota for every row (address, proofs) of a query."""
-    await conn.execute("CREATE TEMP TABLE paying ON COMMIT DROP AS " + accounts, values)  # type: ignore[arg-type]
+    await conn.execute("CREATE TEMP TABLE paying ON COMMIT DROP AS " + accounts, values)
     await conn.execute(
         """
         WITH made AS (
