@@ -21,6 +21,13 @@ def shared_rig() -> Iterator[AggregationRig]:
         yield rig
 
 
+@pytest.fixture
+def own_rig() -> Iterator[AggregationRig]:
+    """A chain for one test, which turns it back."""
+    with aggregation_rig() as rig:
+        yield rig
+
+
 @pytest_asyncio.fixture
 async def queue_db(postgres: str) -> AsyncIterator[Database]:
     async with Database(postgres) as db:

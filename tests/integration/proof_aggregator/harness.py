@@ -234,3 +234,16 @@ def make_parts(
         deployed_block=rig.deployment.deployed_block,
     )
     return Parts(context, engine, replace(POLICY, **options.pop("policy", {})), [client])
+
+
+def account_nonce(parts: Parts, rig: AggregationRig) -> int:
+    return rig.node.nonce("0x" + parts.context.sender.address.hex())
+
+
+async def prove(parts: Parts, number: int = 3) -> None:
+    """Up to proved."""
+    await parts.add(number)
+    await parts.plan()
+    await parts.prove_chunks()
+    await parts.plan()
+    await parts.prove_final()
