@@ -21,6 +21,9 @@ from aligned.storage.postgres import Connection, Database
 
 CURSOR_STUCK = "cursor_stuck"
 KEPT_BLOCKS = 64
+# Of a long range, so many last blocks are remembered besides those with logs: a short reorganisation right after it
+# then takes back these few, not the whole range.
+_TAIL_BLOCKS = 16
 _RETRY_S = 1.0
 
 Handler = Callable[[Connection, list[LogEntry]], Awaitable[None]]
@@ -133,6 +136,8 @@ class EventCursor:
     async def _advance(self, position: _Position, last: int, handle: Handler) -> bool:
         before = await self._held_block(last)
         logs = await self._client.get_logs(self._address, self._topics, position.next_block, last)
+        tail_start = max(position.next_block, last - _TAIL_BLOCKS)
+        tail = [await self._held_block(number) for number in range(tail_start, last)]
         after = await self._held_block(last)
         # The three answers must come from one chain, and it must be the one that we followed so far.
         if before.hash != after.hash or await self._fork_point(position, last) is not None:
@@ -143,7 +148,7 @@ class EventCursor:
                 return True
             if logs:
                 await handle(conn, logs)
-            await self._save(conn, before, logs)
+            await self._save(conn, [*tail, before], logs)
         return True
 
     async def _fork_point(self, position: _Position, head: int) -> int | None:
@@ -208,10 +213,9 @@ class EventCursor:
         row = await found.fetchone()
         return row is not None and row["next_block"] == next_block
 
-    async def _save(self, conn: Connection, last: Block, logs: list[LogEntry]) -> None:
-        passed = {entry.block_number: entry.block_hash for entry in logs[-KEPT_BLOCKS:]} | {
-            last.number: last.hash
-        }
+    async def _save(self, conn: Connection, tail: list[Block], logs: list[LogEntry]) -> None:
+        passed = {entry.block_number: entry.block_hash for entry in logs[-KEPT_BLOCKS:]}
+        passed |= {block.number: block.hash for block in tail}
         for number, digest in passed.items():
             await conn.execute(
                 "INSERT INTO chain_cursor_block (name, number, hash) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
@@ -222,7 +226,7 @@ class EventCursor:
             " chain_cursor_block WHERE name = %(name)s ORDER BY number DESC LIMIT %(kept)s)",
             {"name": self._name, "kept": KEPT_BLOCKS},
         )
-        await self._move(conn, last.number + 1)
+        await self._move(conn, tail[-1].number + 1)
 
     async def _move(self, conn: Connection, next_block: int) -> None:
         await conn.execute(

@@ -157,6 +157,28 @@ async def test_cursor__anvil_reorg__only_the_changed_blocks_are_undone(
     assert await rows.words() == [1]
 
 
+async def test_cursor__short_reorganisation_after_a_long_range__takes_back_its_end_only(
+    anvil: Anvil, rows: _Rows, client: ChainClient
+) -> None:
+    emit(anvil, 1)
+    anvil.mine(100)
+    cursor = _cursor(rows, client)
+    await _drain(cursor, rows)
+    head = await client.block_number()
+    anvil.rpc("anvil_reorg", 2, [])
+    anvil.mine(1)
+    undone: list[int] = []
+
+    async def undo(conn: Connection, from_block: int) -> None:
+        undone.append(from_block)
+        await rows.undo(conn, from_block)
+
+    while await cursor.step(rows.handle, undo):
+        pass
+    assert undone == [head - 1]
+    assert await rows.words() == [1]
+
+
 async def test_cursor__node_behind__waits_instead_of_undoing(
     anvil: Anvil, rows: _Rows, client: ChainClient
 ) -> None:
