@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import ape
 import pytest
+import solcx
 from pydantic import SecretStr
 
 from aligned.chain.abi import contract_abi
@@ -80,8 +80,7 @@ async def _real_verifiers_refuse(cluster: Cluster) -> None:
 
 async def _allow_standins(cluster: Cluster) -> None:
     """Programs keep their ids; only what checks them changes."""
-    container = ape.compilers.compile_source("solidity", _STANDIN)
-    bytecode = bytes.fromhex(container.contract_type.deployment_bytecode.bytecode.removeprefix("0x"))
+    bytecode = await asyncio.to_thread(_compiled)
     service = AggregationService(cluster.chain, cluster.deployment.aggregation_service)
     allow = contract_abi(_SERVICE).functions["allowProgram"]
     for system, program in (await cluster.programs()).items():
@@ -92,6 +91,19 @@ async def _allow_standins(cluster: Cluster) -> None:
             cluster.chain, service, _governance(cluster).address
         )
         assert outcome == ACCEPTED
+
+
+def _compiled() -> bytes:
+    """Creation code of the stand-in."""
+    wanted = {"*": {"*": ["evm.bytecode.object"]}}
+    request = {
+        "language": "Solidity",
+        "sources": {"standin.sol": {"content": _STANDIN}},
+        "settings": {"outputSelection": wanted},
+    }
+    answer = solcx.compile_standard(request, solc_version="0.8.30")
+    found = answer["contracts"]["standin.sol"]["TestOnlyVerifier"]["evm"]["bytecode"]["object"]
+    return bytes.fromhex(found)
 
 
 async def _pay(client: AggregationClient) -> None:
