@@ -59,6 +59,17 @@ async def test_plan__more_than_one_aggregation_takes__the_rest_is_next(parts: Pa
     assert counts == [8, 3]
 
 
+async def test_plan__chunk_from_before_a_lower_limit__is_joined_alone(parts: Parts) -> None:
+    await parts.add(8)
+    await parts.plan(min_proofs=16)
+    await parts.prove_chunks()
+    await parts.plan(max_proofs=2, chunk_proofs=2)
+    counts = [
+        row["leaf_count"] for row in await parts.rows("SELECT leaf_count FROM aggregations ORDER BY id")
+    ]
+    assert counts == [4, 4]
+
+
 async def test_plan__first_in_first_out(parts: Parts) -> None:
     ids = await parts.add(7)
     await parts.plan()

@@ -128,6 +128,8 @@ async def test_revoked__before_and_after_final__proofs_are_rejected_and_said_so(
         "root_revoked"
     }
     assert "revoked_roots_total 2.0" in parts.context.metrics.render().decode()
+    await parts.clean()
+    assert not any((parts.context.input_dir.parent / "store").iterdir())
 
 
 async def test_ready__program_not_allowed_or_no_money__says_so(

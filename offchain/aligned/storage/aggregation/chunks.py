@@ -55,7 +55,7 @@ WHERE a.id = %s AND c.state = 'joined' AND c.result <> '' GROUP BY c.id
 """
 _TO_CLEAN = """
 SELECT DISTINCT c.aggregation_id FROM chunks c JOIN aggregations a ON c.aggregation_id = a.id
-WHERE a.state = 'final' AND c.state = 'joined' AND c.result <> '' ORDER BY c.aggregation_id LIMIT %s
+WHERE a.state IN ('final', 'failed') AND c.state = 'joined' AND c.result <> '' ORDER BY c.aggregation_id LIMIT %s
 """
 
 
@@ -149,7 +149,8 @@ async def ready(conn: Connection, system: AggregationSystem, level: str, max_pro
     rows = await (await conn.execute(_READY, (int(system), level))).fetchall()
     taken, proofs = [], 0
     for row in rows:
-        if proofs + row["leaf_count"] > max_proofs:
+        # One chunk is always taken: it may be from before a change of the settings.
+        if taken and proofs + row["leaf_count"] > max_proofs:
             break
         taken.append(row["id"])
         proofs += row["leaf_count"]
@@ -176,7 +177,7 @@ async def prove_again(conn: Connection, chunk_id: int, reason: str) -> None:
 
 
 async def to_clean(conn: Connection, limit: int) -> list[int]:
-    """Final aggregations whose chunks still have files."""
+    """Final aggregations, and revoked ones, whose chunks still have files."""
     rows = await (await conn.execute(_TO_CLEAN, (limit,))).fetchall()
     return [row["aggregation_id"] for row in rows]
 
