@@ -43,25 +43,30 @@ library AggregationTree {
         pure
         returns (bool ok)
     {
-        uint256 last = count - 1;
-        uint256 depth = path.length >> 5;
-        // Exact depth: 2^(depth - 1) <= last < 2^depth, and no levels for a single leaf.
-        if (path.length != depth << 5 || index > last || last >> depth != 0) return false;
-        if (depth != 0 && last >> (depth - 1) == 0) return false;
         assembly ("memory-safe") {
-            let m := mload(0x40) // tag at 31, children at 32 and 64; not allocated
-            mstore(m, 1)
-            let preimage := add(m, 31)
-            let left := add(m, 32)
-            let end := add(path.offset, path.length)
-            for { let sibling := path.offset } lt(sibling, end) { sibling := add(sibling, 32) } {
-                let side := shl(5, and(index, 1))
-                mstore(add(left, side), node)
-                mstore(add(left, xor(side, 32)), calldataload(sibling))
-                node := keccak256(preimage, 65)
-                index := shr(1, index)
+            let last := sub(count, 1)
+            let depth := shr(5, path.length)
+            // Exact depth: 2^(depth - 1) <= last < 2^depth, and no levels for a single leaf.
+            let wrong := or(or(and(path.length, 31), gt(index, last)), shr(depth, last))
+            wrong := or(wrong, and(iszero(shr(sub(depth, 1), last)), iszero(iszero(depth))))
+            if iszero(wrong) {
+                // Words 0x40 and 0x60 (free memory pointer and zero) are lent to the children, the byte before to the tag: with
+                // fixed places a level costs least. Both are put back.
+                let freePointer := mload(0x40)
+                mstore(0x20, 1)
+                let side := shl(5, index) // bit 5 is the running hash's side of the current level
+                let end := add(path.offset, path.length)
+                for { let sibling := path.offset } lt(sibling, end) { sibling := add(sibling, 32) } {
+                    let place := or(0x40, and(side, 32))
+                    mstore(place, node)
+                    mstore(xor(place, 32), calldataload(sibling))
+                    node := keccak256(0x3f, 65)
+                    side := shr(1, side)
+                }
+                mstore(0x40, freePointer)
+                mstore(0x60, 0)
+                ok := eq(node, root)
             }
-            ok := eq(node, root)
         }
     }
 }

@@ -41,10 +41,11 @@ library PackedRoots {
 
     /// @notice Whether this is a record of that system and not revoked. `systemId_` may be any word.
     function isValidFor(PackedRoot root, uint256 systemId_) internal pure returns (bool) {
-        // System and revocation are neighbours: both are right if the 16 bits together are the system's id. The bounds keep out
+        // System and revocation are neighbours: both are right if the 16 bits together are the system's id. The bound keeps out
         // 0, the system of no record, and words that look like a revoked record's 16 bits.
-        bool isId = systemId_ != 0 && systemId_ <= type(uint8).max;
-        return isId && uint16(PackedRoot.unwrap(root) >> SYSTEM_SHIFT) == systemId_;
+        unchecked {
+            return uint16(PackedRoot.unwrap(root) >> SYSTEM_SHIFT) == systemId_ && systemId_ - 1 < type(uint8).max;
+        }
     }
 
     /// @notice Leaves under the root, at least 1.

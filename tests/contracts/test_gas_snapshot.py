@@ -22,6 +22,12 @@ BARS = {
     "verify_batch_inclusion_16": 14_500,
     "subscribe": 55_000,
     "renew": 38_000,
+    # 250,000 and 258,000 for the verification, 60,000 for the blob that no transaction is without.
+    "verify_sp1_one_blob": 310_000,
+    "verify_sp1_per_blob": 60_000,
+    "verify_risc0_one_blob": 318_000,
+    "verify_risc0_per_blob": 60_000,
+    "verify_proof_inclusion_12": 13_000,
 }
 
 
