@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # tests.aggregation_proofs: the real proofs
 from aligned.chain.kzg import hashes_of  # noqa: E402
 from aligned.core.aggregation import AggregationSystem  # noqa: E402
 from aligned.core.blob import encode_blobs  # noqa: E402
-from aligned.provers.commands import worker_command  # noqa: E402
+from aligned.provers.commands import worker_command, worker_folder  # noqa: E402
 from aligned.provers.levels import ProvingLevel  # noqa: E402
 from aligned.provers.process import ProcessEngine  # noqa: E402
 from aligned.provers.worker import WorkerCommand  # noqa: E402
@@ -69,9 +70,9 @@ async def measure(system: AggregationSystem, binaries: Path) -> dict[str, Any]:
 
 def main() -> None:
     """See the module."""
-    build = ["tools/build_prover.sh", "execute"]
-    built = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    binaries = Path(built.stdout.strip().splitlines()[-1])
+    if "ALIGNED_PROVER_DIR" not in os.environ:
+        subprocess.run([ROOT / "tools" / "build_prover.sh", "execute"], stdout=subprocess.DEVNULL, check=True)
+    binaries = worker_folder(ProvingLevel.EXECUTE)
     execution = {system.wire_name: asyncio.run(measure(system, binaries)) for system in AggregationSystem}
     print(json.dumps(execution, indent=2))
     if "--write" in sys.argv[1:]:

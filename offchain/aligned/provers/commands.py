@@ -31,7 +31,9 @@ _STAGES = (
 
 
 def worker_folder(level: ProvingLevel) -> Path:
-    """Where tools/build_prover.sh leaves the binaries of a level."""
+    """Where tools/build_prover.sh leaves the binaries of a level; ALIGNED_PROVER_DIR names another folder."""
+    if folder := os.environ.get("ALIGNED_PROVER_DIR"):
+        return Path(folder)
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "aligned"
     return cache / ("prover-target" if level.needs_prover else "prover-execute-target") / "release"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aligned.core.aggregation import AggregationSystem
-from aligned.provers.commands import worker_command
+from aligned.provers.commands import worker_command, worker_folder
 from aligned.provers.levels import ProvingLevel
 from aligned.provers.process import ProcessEngine
 from aligned.provers.worker import WorkerCommand
@@ -21,7 +22,9 @@ Engines = Callable[[ProvingLevel], ProcessEngine]
 
 @pytest.fixture(scope="session")
 def workers() -> Path:
-    """Folder with the binaries; building them takes minutes the first time."""
+    """Folder with the binaries; building them takes minutes the first time. ALIGNED_PROVER_DIR: where they are."""
+    if "ALIGNED_PROVER_DIR" in os.environ:
+        return worker_folder(ProvingLevel.EXECUTE)
     if shutil.which("cargo") is None or shutil.which("cc") is None:
         pytest.skip("building the prover workers needs Cargo and a C compiler")
     built = subprocess.run(

@@ -6,6 +6,14 @@ use risc0_zkvm::{
     AssumptionReceipt, ExecutorEnv, ExecutorImpl, ExitCode, Receipt, ReceiptClaim, Session, compute_image_id,
 };
 
+#[cfg(feature = "prove")]
+use crate::prover::levels as proving_levels;
+
+#[cfg(not(feature = "prove"))]
+fn proving_levels() -> Vec<Level> {
+    vec![]
+}
+
 /// Segments of 2^18 cycles: a proof takes under 2.5 GiB, and a full chunk is some hundred of them.
 const SEGMENT_PO2: u32 = 18;
 
@@ -63,10 +71,7 @@ impl Backend for Risc0 {
     }
 
     fn levels(&self) -> Vec<Level> {
-        let mut levels = vec![Level::Execute];
-        #[cfg(feature = "prove")]
-        levels.extend(crate::prover::levels());
-        levels
+        [vec![Level::Execute], proving_levels()].concat()
     }
 
     fn missing(&self, level: Level) -> String {

@@ -5,6 +5,14 @@ use aligned_prover_protocol::{Backend, Claim, Code, Failure, Level, Output, Prog
 use crate::executor;
 use crate::proof::{self, Verified};
 
+#[cfg(feature = "prove")]
+use crate::prover::levels as proving_levels;
+
+#[cfg(not(feature = "prove"))]
+fn proving_levels() -> Vec<Level> {
+    vec![]
+}
+
 /// SP1's executor and, where it is built in, its prover.
 pub struct Sp1 {
     programs: Programs,
@@ -51,10 +59,7 @@ impl Backend for Sp1 {
     }
 
     fn levels(&self) -> Vec<Level> {
-        let mut levels = vec![Level::Execute];
-        #[cfg(feature = "prove")]
-        levels.extend(crate::prover::levels());
-        levels
+        [vec![Level::Execute], proving_levels()].concat()
     }
 
     fn missing(&self, level: Level) -> String {
