@@ -61,9 +61,9 @@ class BeaconNode:
             spec = await self._data("/eth/v1/config/spec")
             with no_other_shape("beacon node's clock"):
                 seconds = integer(spec, "SECONDS_PER_SLOT")
-                self._clock = integer(genesis, "genesis_time"), seconds
                 if seconds == 0:
                     raise ValueError(seconds)
+                self._clock = integer(genesis, "genesis_time"), seconds
         return self._clock
 
     async def _data(self, path: str, max_bytes: int = 1 << 20, **request: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from aligned.core.aggregation import MAX_LEAVES, AggregationSystem
-from aligned.core.errors import ConflictError, PaymentError, ProofError, ProtocolError
+from aligned.core.errors import MALFORMED_MESSAGE, ConflictError, PaymentError, ProofError, ProtocolError
 from aligned.core.types import HASH_BYTES
 from aligned.sdk.aggregation_models import read
 from aligned.sdk.aggregation_submission import SignedSubmission
@@ -69,13 +69,15 @@ class GatewayHttp:
 
     async def nonce(self, address: bytes) -> int:
         """The nonce that the next proof of `address` must carry."""
-        answer = await self._service.get(f"/v1/accounts/0x{address.hex()}/nonce")
-        return read(NonceAnswer, answer).nonce
+        found = read(NonceAnswer, await self._service.get(f"/v1/accounts/0x{address.hex()}/nonce"))
+        _check_same("nonce", address, found.address)
+        return found.nonce
 
     async def quota(self, address: bytes) -> QuotaAnswer:
         """What `address` has paid for and not used."""
-        answer = await self._service.get(f"/v1/accounts/0x{address.hex()}/quota")
-        return read(QuotaAnswer, answer)
+        found = read(QuotaAnswer, await self._service.get(f"/v1/accounts/0x{address.hex()}/quota"))
+        _check_same("quota", address, found.address)
+        return found
 
     async def receipt(
         self, proof_id: str, wait_for: ProofState | None = None, wait_s: float = _LONG_POLL_S
@@ -86,10 +88,13 @@ class GatewayHttp:
             ProtocolError: unknown_proof.
         """
         query = {} if wait_for is None else {"until": wait_for, "wait_s": str(int(min(wait_s, _LONG_POLL_S)))}
-        answer = await self._service.get(f"/v1/proofs/{_uuid(proof_id)}", params=query)
+        asked = _uuid(proof_id)
+        answer = await self._service.get(f"/v1/proofs/{asked}", params=query)
         if answer is None:
             raise ProtocolError(UNKNOWN_PROOF, f"the gateway has no proof {proof_id}")
-        return read(Receipt, answer)
+        found = read(Receipt, answer)
+        _check_same("receipt", asked, found.id)
+        return found
 
     async def receipts(
         self, address: bytes, state: ProofState | None, limit: int, cursor: str | None
@@ -97,7 +102,10 @@ class GatewayHttp:
         """A page of an address's receipts, newest first."""
         query = {"address": f"0x{address.hex()}", "limit": str(limit)} | _present(state=state, cursor=cursor)
         answer = await self._service.get("/v1/proofs", max_bytes=_MAX_PAGE_BYTES, params=query)
-        return read(ReceiptPage, answer)
+        page = read(ReceiptPage, answer)
+        for receipt in page.receipts:
+            _check_same("receipt", address, receipt.address)
+        return page
 
     async def aggregations(
         self, system: AggregationSystem | None, limit: int, cursor: str | None
@@ -117,7 +125,9 @@ class GatewayHttp:
         answer = await self._service.get(f"/v1/aggregations/0x{root.hex()}")
         if answer is None:
             raise _unknown(root)
-        return read(Aggregation, answer)
+        found = read(Aggregation, answer)
+        _check_same("aggregation", root, found.root)
+        return found
 
     async def leaves(self, root: bytes) -> bytes:
         """The commitments behind a root, concatenated: from the archive, unchecked.
@@ -140,6 +150,11 @@ class GatewayHttp:
 
 def _unknown(root: bytes) -> ProtocolError:
     return ProtocolError(UNKNOWN_AGGREGATION, f"the gateway has no aggregation 0x{root.hex()}")
+
+
+def _check_same(what: str, asked: object, answered: object) -> None:
+    if asked != answered:
+        raise ProtocolError(MALFORMED_MESSAGE, f"the gateway's {what} is of another one than was asked for")
 
 
 def _uuid(proof_id: str) -> uuid.UUID:

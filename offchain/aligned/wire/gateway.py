@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Annotated, Final, Literal, get_args
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from aligned.core.errors import MALFORMED_MESSAGE, ProtocolError
 from aligned.wire.aggregator import Address, Hash, hex_of
@@ -141,7 +141,7 @@ class NonceAnswer(Answer):
     """The nonce that the next submission of `address` must have."""
 
     address: Address
-    nonce: int
+    nonce: int = Field(ge=0, le=MAX_NUMBER)
 
 
 class QuotaRow(Answer):
