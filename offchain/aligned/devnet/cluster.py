@@ -34,6 +34,8 @@ from aligned.storage.postgres import Database
 from aligned.storage.serve import FolderServer
 
 _BLOCK_POLL_S = 0.1
+# A node's first point evaluation makes it read the trusted setup, which takes long on a machine with other work.
+_RPC_TIMEOUT_S = 120.0
 _ACCOUNT_BALANCE_WEI = 1_000 * 10**18
 _USERS = range(4, 10)
 
@@ -123,7 +125,7 @@ class Cluster:
         """
         self.layout.clear()
         rpc_url = await self._start_chain()
-        self._parts.chain = ChainClient([rpc_url], self.config.chain_id)
+        self._parts.chain = ChainClient([rpc_url], self.config.chain_id, timeout_s=_RPC_TIMEOUT_S)
         keys = KeyFolder(self.layout.home / "keys")
         operators = [keys.operator(index) for index in range(self.config.operators)]
         await self._prepare_chain(operators)

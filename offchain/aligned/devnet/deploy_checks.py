@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aligned.chain.abi import contract_abi
+from aligned.chain.abi import ContractAbi, Function, load_abi
 from aligned.chain.deployment import Deployment
 from aligned.core.errors import InvariantError, ProtocolError
 from aligned.devnet.deploy_aggregation_checks import (
@@ -105,17 +105,27 @@ def _expected_views(send: Sender, params: DeploymentParams, deployment: Deployme
 
 
 def _role_views(params: DeploymentParams, deployment: Deployment) -> list[Expectation]:
-    addresses = contract_addresses(params, deployment)
+    """The role of every function that changes state: a restricted one that is named nowhere is the admin's alone."""
+    roles = {
+        (name, function): role
+        for role, contracts in ROLE_FUNCTIONS.items()
+        for name, functions in contracts.items()
+        for function in functions
+    }
     return [
         (
             "AccessManager",
             deployment.access_manager,
             "getTargetFunctionRole",
-            (addresses[name], contract_abi(name).functions[function].selector),
-            role,
+            (address, function.selector),
+            roles.get((name, function.name), ADMIN_ROLE),
         )
-        for role, contracts in ROLE_FUNCTIONS.items()
-        for name, functions in contracts.items()
-        if name in addresses
-        for function in functions
+        for name, address in contract_addresses(params, deployment).items()
+        for function in _changing_functions(name)
     ]
+
+
+def _changing_functions(name: str) -> list[Function]:
+    entries = [entry for entry in load_abi(name) if entry.get("stateMutability") not in ("view", "pure")]
+    functions = ContractAbi(entries).functions
+    return [function for key, function in functions.items() if key == function.signature]
