@@ -71,6 +71,7 @@ def intake_policy(settings: Settings) -> Policy:
         ),
         systems=frozenset(map(AggregationSystem.from_wire, settings.proof_aggregator.systems)),
         max_proof_bytes=settings.proof_aggregator.max_proof_bytes,
+        max_public_input_bytes=own.max_public_input_bytes,
         daily_at_s=seconds_of_day(own.daily_at),
         lease_s=own.lease_s,
         max_attempts=own.max_attempts,

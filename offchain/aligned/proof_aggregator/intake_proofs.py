@@ -27,14 +27,22 @@ class Candidate:
 
 
 def candidate(
-    root: bytes, index: int, found: VerificationData, systems: Container[AggregationSystem], max_bytes: int
+    root: bytes,
+    index: int,
+    found: VerificationData,
+    systems: Container[AggregationSystem],
+    max_bytes: int,
+    max_public_input_bytes: int,
 ) -> Candidate | None:
     """Proof `index` of batch `root`; None if it is of another system or kind, too large, or has no whole key.
 
-    Recursion needs the key itself, where the fast mode is content with its hash, and the public inputs.
+    Recursion needs the key itself, where the fast mode is content with its hash, and the public inputs, which the
+    aggregating program hashes: long ones would take it for ever.
     """
     system = _system(found)
     if system is None or system not in systems or len(found.proof) > max_bytes or found.pub_input is None:
+        return None
+    if len(found.pub_input) > max_public_input_bytes:
         return None
     key = _key(system, found)
     program_id = None if key is None else _program_id(system, key)

@@ -61,6 +61,7 @@ class Policy:
     limits: DownloadLimits
     systems: Container[AggregationSystem]
     max_proof_bytes: int
+    max_public_input_bytes: int
     daily_at_s: int | None
     lease_s: float
     max_attempts: int
@@ -144,7 +145,9 @@ class IntakeWorker:
     def _candidates(self, root: bytes, found: Batch) -> list[Candidate]:
         policy = self._policy
         every = (
-            candidate(root, index, data, policy.systems, policy.max_proof_bytes)
+            candidate(
+                root, index, data, policy.systems, policy.max_proof_bytes, policy.max_public_input_bytes
+            )
             for index, data in enumerate(found.proofs)
         )
         return [item for item in every if item is not None]

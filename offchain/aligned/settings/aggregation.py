@@ -183,6 +183,9 @@ class IntakeSettings(Section):
     )
     max_batch_bytes: int = Field(default=256 * MIB, gt=0, description="largest batch file")
     max_batch_proofs: int = Field(default=8_192, gt=0, description="most proofs in a batch")
+    max_public_input_bytes: int = Field(
+        default=64 * 1024, ge=0, description="a proof with a larger public input is left out"
+    )
     download_timeout_s: float = Field(default=60.0, gt=0, description="time limit for one batch file")
     download_min_bytes_per_s: int = Field(
         default=65_536, ge=0, description="least average rate of a download after its first 5 s; 0: any"

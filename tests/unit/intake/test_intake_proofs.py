@@ -21,7 +21,14 @@ RISC0 = VerificationData(ProvingSystem.RISC0, bytes(4) + b"seal", b"journal", No
 
 def of(data: VerificationData, **options: Any) -> Candidate | None:
     systems = options.get("systems", frozenset(AggregationSystem))
-    return candidate(ROOT, 3, data, systems, options.get("max_bytes", 1_000))
+    return candidate(
+        ROOT, 3, data, systems, options.get("max_bytes", 1_000), options.get("max_public_input_bytes", 100)
+    )
+
+
+def test_candidate__longer_public_input_than_wanted__left_out() -> None:
+    assert of(replace(SP1, pub_input=bytes(100))) is not None
+    assert of(replace(SP1, pub_input=bytes(101))) is None
 
 
 @pytest.mark.parametrize("data", [SP1, replace(SP1, verification_key=None, vm_program_code=KEY), RISC0])
