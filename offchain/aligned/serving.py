@@ -7,6 +7,7 @@ import resource
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -17,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
+from aligned.core.errors import INTERNAL_ERROR, MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
 from aligned.wire.aggregator import BODY_TOO_LARGE
 
 Readiness = Callable[[], Awaitable[dict[str, object]]]
@@ -28,6 +29,10 @@ _READY_TIMEOUT_S = 5.0
 _MAX_CONNECTIONS = 4_096
 _MIN_CONNECTIONS = 256
 _HEADER_TIMEOUT_MS = 5_000
+# Of a request's first line and headers. What reads them takes time that can grow with the square of their length.
+_MAX_HEAD_BYTES = 32 * 1024
+
+log = structlog.get_logger(__name__)
 
 
 def problem(
@@ -73,13 +78,14 @@ def create_app(title: str, ready: Readiness, render_metrics: Callable[[], bytes]
     app.add_exception_handler(AlignedError, _aligned_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected_error)
     return app
 
 
 async def _aligned_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, AlignedError)
     if isinstance(error, DependencyError):
-        return problem(503, error.code, error.message, retry_after_s=1)
+        return problem(503, error.code, _for_strangers(error), retry_after_s=1)
     status = error.context.get("status", 400)
     extra = {key: value for key, value in error.context.items() if key not in ("status", "retry_after_s")}
     retry_after_s = error.context.get("retry_after_s")
@@ -90,6 +96,18 @@ async def _aligned_error(_request: Request, error: Exception) -> Response:
         retry_after_s if isinstance(retry_after_s, int) else None,
         **extra,
     )
+
+
+def _for_strangers(error: DependencyError) -> str:
+    """What libraries say about a dependency that does not answer names hosts, accounts, folders: for the log only."""
+    if not error.code.endswith("_unavailable"):
+        return error.message
+    log.warning("dependency_unavailable", code=error.code, error=error.message)
+    return "it does not answer at this moment; send the same again later"
+
+
+async def _unexpected_error(_request: Request, _error: Exception) -> Response:
+    return problem(500, INTERNAL_ERROR, "this is a fault of the server, and in its log")
 
 
 async def _validation_error(_request: Request, error: Exception) -> Response:
@@ -166,7 +184,9 @@ async def serve(app: ASGIApp, host: str, port: int, stop: asyncio.Event) -> None
         log_enabled=False,
         http=HTTPModes.http1,
         # Without keep-alive a connection lives for one request: there are no idle ones to hoard.
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS, keep_alive=False),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=_HEADER_TIMEOUT_MS, keep_alive=False, max_buffer_size=_MAX_HEAD_BYTES
+        ),
         backlog=1_024,
         backpressure=_connection_limit(),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -27,7 +28,7 @@ from aligned.storage.aggregation.accounts import Now
 from aligned.storage.aggregation.submissions import Standing, Submission
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database
-from aligned.storage.statements import Statements
+from aligned.storage.statements import Statements, Unanswered
 from aligned.wire.aggregator import hex_of
 from aligned.wire.gateway import EXPIRED_DEADLINE, NONCE_GAP, PAYMENT_REQUIRED, QUOTA_EXHAUSTED
 
@@ -127,16 +128,23 @@ class Admission:
             reserved = await self._stores.statements.write(
                 lambda conn: submissions.reserve(conn, submission, self.now(), self._lease_s)
             )
-        except DependencyError as error:
+        except Unanswered as error:
             raise InDoubt(error.code, error.message) from error
+        except DependencyError:
+            await self._discard(submission)
+            raise
         if reserved:
             return Reserved(submission.id, submission.address, _job(submission, form.proof))
-        await objects.delete(submission.proof_object)
+        await self._discard(submission)
         # Somebody was faster: with this nonce, the last of the quota, or the very same proof.
         same = _check(submission, await self._look(submission))
         if same is None:
             raise DependencyError(SERVER_BUSY, "another submission of this account came in between")
         return Reserved(same, submission.address, None)
+
+    async def _discard(self, submission: Submission) -> None:
+        with suppress(DependencyError):  # costs room, nothing else
+            await self._stores.objects.delete(submission.proof_object)
 
 
 def _job(submission: Submission, path: Path) -> Job:

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from aligned.core.errors import MALFORMED_MESSAGE
 from aligned.gateway.api_page import api_page
+from aligned.gateway.body import while_there
 from aligned.gateway.clients import Gate
 from aligned.gateway.descriptions import API, SUBMISSION, problems
 from aligned.gateway.metrics import GatewayMetrics
@@ -115,17 +116,22 @@ def _add_proofs(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None:
             return _json(await parts.proofs.receipt(proof_id))
         with parts.gate.waiters.take(parts.gate.names.of(request), 1, "waits"):
             wait_s = min(wait_s, parts.settings.max_wait_s)
-            return _json(await parts.proofs.wait(proof_id, until, wait_s))
+            return _json(await while_there(request, parts.proofs.wait(proof_id, until, wait_s)))
 
     @app.get("/v1/proofs/{proof_id}/events", responses=problems(400, 404, 429), **reads)
     async def events(
         request: Request, proof_id: UUID, last_event_id: Annotated[str | None, Header(max_length=20)] = None
     ) -> Response:
-        """Server-sent events, one for each change of state; ends when the proof is final or rejected."""
+        """Server-sent events, one for each change of state; ends when the proof is final or rejected.
+
+        204 when `Last-Event-ID` was the end: browsers then stop asking.
+        """
         if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdecimal()):
             raise refusal(MALFORMED_MESSAGE, "Last-Event-ID: not one of ours")
-        await parts.proofs.receipt(proof_id)
-        stream = parts.proofs.events(proof_id, int(last_event_id or 0), parts.settings.max_stream_s)
+        after = int(last_event_id or 0)
+        if await parts.proofs.has_ended(proof_id, after):
+            return Response(status_code=204)
+        stream = parts.proofs.events(proof_id, after, parts.settings.max_stream_s)
         held = parts.gate.waiters.take(parts.gate.names.of(request), 1, "waits")
         return _HeldStream(stream, held)
 
@@ -170,6 +176,7 @@ def _add_aggregations(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None
     async def leaves(request: Request, root: RootPath) -> Response:
         """All commitments in leaf order: 32 bytes each, or JSON for whoever accepts application/json."""
         found = await parts.records.leaves(_bytes(root))
+        parts.gate.charge_read(parts.gate.names.of(request), found.leaf_count)
         if "application/json" in request.headers.get("accept", ""):
             return _json(found, headers=_FOREVER)
         return Response(b"".join(found.commitments), media_type=_OCTETS, headers=_FOREVER)

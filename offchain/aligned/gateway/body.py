@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
 
+from starlette.requests import Request
 from starlette.types import Receive
 
 from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT
@@ -14,6 +16,7 @@ from aligned.gateway.refusals import refusal
 # A refused client that is still sending gets so much read, so that it comes to read the answer.
 _DRAIN_BYTES = 8 * 1024 * 1024
 _DRAIN_S = 2.0
+T = TypeVar("T")
 
 
 class Body:
@@ -58,3 +61,25 @@ class Body:
         gone = message["type"] != "http.request"
         self._ended = gone or not message.get("more_body", False)
         return None if gone else message.get("body", b"")
+
+
+async def while_there(request: Request, answer: Coroutine[Any, Any, T]) -> T:
+    """The answer to a request without a body, given up when the client goes away.
+
+    Raises:
+        ProtocolError: malformed_message: nobody is there to read it.
+    """
+    waiting, gone = asyncio.ensure_future(answer), asyncio.ensure_future(_gone(request.receive))
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            raise refusal(MALFORMED_MESSAGE, "the client went away")
+        return waiting.result()
+    finally:
+        waiting.cancel()
+        gone.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -21,6 +21,7 @@ IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _IPV6_SUBSCRIBER_BITS = 64
 _RETRY_S = 5
+_ROWS_OF_A_READ = 128
 
 
 class ClientNames:
@@ -110,6 +111,10 @@ class Gate:
     def admit_read(self, client: str) -> None:
         """Raises ProtocolError rate_limited."""
         _check(self._reads.take(client), "requests")
+
+    def charge_read(self, client: str, rows: int) -> None:
+        """An answer out of many rows took as long as several others."""
+        self._reads.charge(client, rows / _ROWS_OF_A_READ)
 
     def admit_upload(self, client: str) -> None:
         """Raises ProtocolError rate_limited."""

@@ -19,6 +19,8 @@ from aligned.wire.gateway import FILE_PARTS, TEXT_PARTS, UNSUPPORTED_MEDIA_TYPE
 _MAX_TEXT_BYTES = 256
 # Larger than any key, so that who sends an ELF file by mistake learns it from the size.
 _MAX_KEY_BYTES = 1_024
+# The library takes time with the square of the length.
+_MAX_CONTENT_TYPE_CHARS = 512
 _OPTIONAL = frozenset({"address"})
 # Boundaries and headers of all parts.
 _OVERHEAD_BYTES = 16_384
@@ -74,6 +76,8 @@ def boundary_of(content_type: str) -> bytes:
     Raises:
         ProtocolError: unsupported_media_type for anything but multipart/form-data with a boundary.
     """
+    if len(content_type) > _MAX_CONTENT_TYPE_CHARS:
+        raise refusal(UNSUPPORTED_MEDIA_TYPE, f"content-type: at most {_MAX_CONTENT_TYPE_CHARS} characters")
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
     if kind != b"multipart/form-data" or not 0 < len(boundary) <= 70:

@@ -48,6 +48,17 @@ class ProofReader:
                     return receipt
                 await watch.wait(left_s)
 
+    async def has_ended(self, proof_id: UUID, after: int) -> bool:
+        """Whether there is nothing behind line `after` of the history, and never will be.
+
+        Raises:
+            ProtocolError: unknown_proof.
+        """
+        receipt = await self.receipt(proof_id)
+        if not has_reached(receipt.state, "final"):
+            return False
+        return not await self._statements.read(lambda conn: receipts.history_after(conn, proof_id, after))
+
     async def events(self, proof_id: UUID, after: int, timeout_s: float) -> AsyncIterator[bytes]:
         """Server-sent events: each line of the history behind number `after`, until the end or `timeout_s`.
 

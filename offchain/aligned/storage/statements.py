@@ -15,6 +15,10 @@ from aligned.storage.postgres import DATABASE_UNAVAILABLE, Connection, Database,
 T = TypeVar("T")
 
 
+class Unanswered(DependencyError):
+    """The database went silent while it had the statement: it may have been executed."""
+
+
 class Statements:
     """Connections in autocommit beside those of a `Database`, which are not looked at before they are used."""
 
@@ -43,13 +47,23 @@ class Statements:
         """What `query` returns, which is called once.
 
         Raises:
-            DependencyError: database_unavailable; the statement may have been executed.
+            DependencyError: database_unavailable; an Unanswered, if the statement may have been executed.
         """
         try:
             async with self._pool.connection() as conn:
-                return await query(conn)
+                return await _answered(conn, query)
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise _unavailable(error) from error
+
+
+async def _answered(conn: Connection, query: Callable[[Connection], Awaitable[T]]) -> T:
+    """What a server refuses over a connection that lives on (a lock, a time limit), it has not done."""
+    try:
+        return await query(conn)
+    except psycopg.OperationalError as error:
+        if not conn.closed:
+            raise
+        raise Unanswered(DATABASE_UNAVAILABLE, f"{type(error).__name__}: {error}") from error
 
 
 def _unavailable(error: Exception) -> DependencyError:
