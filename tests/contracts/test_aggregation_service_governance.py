@@ -12,6 +12,8 @@ from sample_aggregations import PROVERS, RISC0, SP1, aggregate
 PROGRAM = PROVERS[SP1].program_id
 UNKNOWN, ALLOWED, DISALLOWED, REVOKED = range(4)
 LABEL = "governance"
+# Of AggregationStorage (the service's ERC-7201 slot and two more): bytes32[] programIds.
+PROGRAM_IDS_SLOT = 0x28DE33AA14E8E85F681A8FA5135BB17FE6E73BC8EC520818E173DD0C1D74E802
 
 
 @pytest.fixture
@@ -71,6 +73,18 @@ def test_allow__account_with_delegated_code__refused(refused, web3, keyed_verifi
     web3.provider.make_request(RPCEndpoint("anvil_setCode"), [newcomer.address, "0xef0100" + target])
     error = f"VerifierHasNoFixedCode({newcomer.address.lower()})"
     assert refused("allowProgram", SP1, PROGRAM, newcomer.address) == error
+
+
+def test_allow__one_program_more_than_a_pause_can_write_to__refused(
+    refused, aggregations, project, web3, owner
+):
+    """A pause writes to every program: with a list of any length it could not be mined."""
+    fresh = keccak(b"one too many")
+    verifier = owner.deploy(project.DevVerifier, SP1, fresh)
+    length = [aggregations.address, hex(PROGRAM_IDS_SLOT), "0x" + (256).to_bytes(32, "big").hex()]
+    web3.provider.make_request(RPCEndpoint("anvil_setStorageAt"), length)
+    assert len(aggregations.programIds()) == 256
+    assert refused("allowProgram", SP1, fresh, verifier.address) == "TooManyPrograms(256)"
 
 
 def test_allow__announces_the_code_it_pins(aggregations, keyed_verifiers, web3, owner):

@@ -12,6 +12,7 @@ from aligned.core.errors import InvariantError, ProtocolError
 from aligned.devnet.deploy import deploy
 from aligned.devnet.deploy_checks import check_deployment
 from aligned.devnet.deploy_plan import Plan
+from aligned.devnet.deploy_roles import GUARDIAN_ROLE
 from aligned.devnet.params import DeploymentParams
 from aligned.provers.programs import load_program_ids
 
@@ -201,6 +202,27 @@ def test_check__guardians_function_given_to_everybody__noticed(
     selector = aggregation_service.revokeRoots.encode_input([])[:4]
     access_manager.setTargetFunctionRole(aggregation_service, [selector], 2**64 - 1, sender=owner)
     with pytest.raises(InvariantError, match=f"getTargetFunctionRole = {2**64 - 1}, expected 1"):
+        check_deployment(plan, deployment)
+
+
+@pytest.mark.parametrize(
+    ("contract", "function"),
+    [
+        ("aggregation_service", "allowProgram(uint8,bytes32,address)"),
+        ("aggregation_service", "upgradeToAndCall(address,bytes)"),
+        ("subscriptions", "grant(address[],uint256,uint256)"),
+        ("registry", "setStakeSource(address)"),
+    ],
+)
+def test_check__admins_function_given_to_the_guardian__noticed(
+    plan, deployment, request, access_manager, owner, contract, function
+):
+    """A function that no role is named for must stay the admin's: whoever may call one of these owns the contract."""
+    target = request.getfixturevalue(contract)
+    check_deployment(plan, deployment)
+    selector = keccak(text=function)[:4]
+    access_manager.setTargetFunctionRole(target, [selector], GUARDIAN_ROLE, sender=owner)
+    with pytest.raises(InvariantError, match=r"getTargetFunctionRole = 1, expected 0"):
         check_deployment(plan, deployment)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from eth_abi import encode
 from reverting import revert_of
+from verifier_helper import outcome
 
 from aligned.devnet.deploy_roles import IMPLEMENTATION_SLOT
 
@@ -51,6 +53,15 @@ def test_implementation__initialised_directly__refused(proxy, initializer, proje
     kind = getattr(project, proxy.contract_type.name)
     implementation = kind.at(implementation_of(proxy, web3))
     assert revert_of(implementation.initialize, *initializer, sender=non_owner) == "InvalidInitialization()"
+
+
+def test_initialiser__no_authority__refused(proxy, initializer, project, web3, owner):
+    """Nobody could call a restricted function, an upgrade among them, ever after."""
+    call = proxy.initialize.encode_input("0x" + "00" * 20, *initializer[1:])
+    factory = project.AlignedProxy.contract_type
+    arguments = encode(("address", "bytes"), (implementation_of(proxy, web3), bytes(call)))
+    data = str(factory.deployment_bytecode.bytecode) + arguments.hex()
+    assert outcome(web3, {"from": owner.address, "data": data}) == "ZeroAddress(authority)"
 
 
 def test_reinitialiser__none_exists(proxy):
