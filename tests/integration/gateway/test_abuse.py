@@ -14,7 +14,7 @@ from aligned.core.errors import DependencyError
 from aligned.storage.aggregation import submissions
 from aligned.storage.objects import ObjectStore
 from tests.integration.gateway.running import Running
-from tests.integration.gateway.submitter import Submitter, risc0
+from tests.integration.gateway.submitter import Submitter, pay, risc0
 from tests.integration.votes import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -121,3 +121,19 @@ async def test_leaves__of_many_rows__cost_as_much_as_several_reads(gateway: Runn
     with pytest.raises(Exception, match="too many requests"):
         gate.admit_read("203.0.113.9")
     gate.admit_read("203.0.113.10")
+
+
+async def test_submit__first_payment_used_up_while_it_waits_for_it__charged_to_the_next(
+    gateway: Running, user: Submitter
+) -> None:
+    await pay(gateway.db, user.address, valid_until_s=int(time.time()) + 7_200)
+    async with gateway.db.transaction() as conn:
+        await conn.execute(
+            "UPDATE quotas SET used = proofs WHERE id = (SELECT min(id) FROM quotas WHERE address = %s)",
+            (user.address,),
+        )
+        sent = asyncio.create_task(gateway.submit(user, risc0(), 0))
+        await asyncio.sleep(2)
+        assert not sent.done(), "it waits for the lock"
+    assert (await sent).status_code == 201
+    assert (await gateway.quota(user), await gateway.nonce(user)) == (9, 1)
