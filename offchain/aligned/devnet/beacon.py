@@ -75,7 +75,9 @@ class _Node:
         return low if self._timestamp(low) == timestamp_s else None
 
     def _timestamp(self, number: int) -> int:
-        return int(self._rpc("eth_getBlockByNumber", hex(number), False)["timestamp"], 16)
+        """Of a block; before all others for one that the node left out (a fork whose origin lacks it)."""
+        block = self._rpc("eth_getBlockByNumber", hex(number), False)
+        return 0 if block is None else int(block["timestamp"], 16)
 
     def _rpc(self, method: str, *params: object) -> Any:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
