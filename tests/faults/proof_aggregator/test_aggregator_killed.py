@@ -135,8 +135,8 @@ async def test_aggregators__two_over_one_database__each_proof_once(
 ) -> None:
     parts = make(rig)
     first, second = rig.node.new_account(), rig.node.new_account()
-    one = settings_file(rig, postgres, tmp_path, first, "one", max_proofs=8)
-    two = settings_file(rig, postgres, tmp_path, second, "two", max_proofs=8)
+    one = settings_file(rig, postgres, tmp_path, first, "one", max_proofs=8, lease_s=30.0)
+    two = settings_file(rig, postgres, tmp_path, second, "two", max_proofs=8, lease_s=30.0)
     await parts.add(10)
     with aggregator(one), aggregator(two):
         await parts.add(10)

@@ -151,7 +151,7 @@ class Parts:
         await self.prove_chunks()
         await self.plan()
         await self.prove_final(system)
-        await self.publish(system)
+        await self.publish_until_mined(system)
 
     async def _until_none(self, table: str, where: str, step: Callable[[], Any]) -> None:
         async with asyncio.timeout(60):

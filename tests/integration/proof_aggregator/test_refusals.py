@@ -105,11 +105,11 @@ async def test_revoked__before_and_after_final__proofs_are_rejected_and_said_so(
 ) -> None:
     parts = make(own_rig, final_blocks=2)
     await prove(parts)
-    await parts.publish()
+    await parts.publish_until_mined()
     await prove(parts)
     own_rig.node.mine(2)
     await parts.follow()
-    await parts.publish()
+    await parts.publish_until_mined()
     roots = [row["root"] for row in await parts.rows("SELECT root FROM aggregations ORDER BY id")]
     assert await parts.states("aggregations") == ["final", "mined"]
     own_rig.as_admin("revokeRoots", roots)
