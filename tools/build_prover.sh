@@ -64,9 +64,8 @@ for system in "${systems[@]}"; do
     elif [ -z "${RECURSION_SRC_PATH:-}" ]; then
       leave_out keccak recursion
     fi
-    # No download of recursion programs: risc0-circuit-recursion then makes an empty file, unless it finds its old one.
+    # No download of recursion programs: the build script of risc0-circuit-recursion then makes an empty file.
     [ -n "${RECURSION_SRC_PATH:-}" ] || export DOCS_RS=1
-    find "$CARGO_TARGET_DIR" -path '*/risc0-circuit-recursion-*/out/recursion_zkr.zip' -size 0 -delete 2>/dev/null || true
     export CXXFLAGS="${CXXFLAGS:--O1}"
   fi
   build "aligned-prover-$system" "$("${system}_features")"

@@ -14,8 +14,8 @@ fn proving_levels() -> Vec<Level> {
     vec![]
 }
 
-/// Segments of 2^18 cycles: a proof takes under 2.5 GiB, and a full chunk is some hundred of them.
-const SEGMENT_PO2: u32 = 18;
+/// Segments of 2^17 cycles: a proof takes 1.2 GiB, and little is padded where a run is short.
+const SEGMENT_PO2: u32 = 17;
 
 /// RISC Zero's executor and, where it is built in, its prover.
 pub struct Risc0 {
