@@ -24,8 +24,8 @@ from pathlib import Path
 
 from aligned.core.merkle import merkle_root
 from aligned.core.types import ProvingSystem, VerificationData
-from aligned.operator.fetcher import Batch, leaf_of, open_batch
 from aligned.operator.judge import judge_batch
+from aligned.storage.batch_files import Batch, leaf_of, open_batch
 from aligned.verifiers.pool import VerifierPool
 from aligned.verifiers.registry import get_verifier, supported_systems
 from aligned.wire.batch_file import encode_batch

@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse
 
 from aligned.bls_aggregator.ballots import BallotBox
 from aligned.bls_aggregator.intake import ACCEPTED, Intake
-from aligned.limits import RateLimiter
 from aligned.bls_aggregator.metrics import AggregatorMetrics
 from aligned.bls_aggregator.tasks import TaskStore
 from aligned.core.errors import AlignedError, ConflictError, ProtocolError
+from aligned.limits import RateLimiter
 from aligned.serving import BodyLimit, Readiness, create_app
 from aligned.settings import AggregatorSettings
 from aligned.wire.aggregator import RATE_LIMITED, UNKNOWN_TASK, RefusalMessage, SignatureMessage, hex_of

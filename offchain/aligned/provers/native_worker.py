@@ -93,8 +93,13 @@ def _work(system: AggregationSystem, programs: ProgramIds, request: Job) -> Job:
 
 
 def _user_proofs(system: AggregationSystem, request: Job) -> tuple[bytes, str]:
-    names = ("key", "public_inputs", "proof")
-    items = [tuple(Path(files[name]).read_bytes() for name in names) for files in request["proofs"]]
+    def content(files: dict[str, str]) -> tuple[bytes, bytes, bytes]:
+        key, public_inputs, proof = (
+            Path(files[name]).read_bytes() for name in ("key", "public_inputs", "proof")
+        )
+        return key, public_inputs, proof
+
+    items = [content(files) for files in request["proofs"]]
     try:
         output = aligned_native.native_user_proofs(system, items)
     except ValueError as error:

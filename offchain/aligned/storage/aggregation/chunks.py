@@ -147,7 +147,8 @@ async def rejected_in_a_row(conn: Connection, job: ChunkJob) -> int:
 async def ready(conn: Connection, system: AggregationSystem, level: str, max_proofs: int) -> list[int]:
     """Proved chunks, oldest first, as many as one aggregation takes; locked."""
     rows = await (await conn.execute(_READY, (int(system), level))).fetchall()
-    taken, proofs = [], 0
+    taken: list[int] = []
+    proofs = 0
     for row in rows:
         # One chunk is always taken: it may be from before a change of the settings.
         if taken and proofs + row["leaf_count"] > max_proofs:
