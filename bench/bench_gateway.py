@@ -3,8 +3,8 @@
 submissions: each is a real compressed proof (1.27 MB) of an account of its own: signed, uploaded over HTTP, verified,
 answered with 201. Gateway, PostgreSQL (durable) and clients share the machine. ratio = submissions' rate / (cores ×
 bare verifier's rate), bar 85 %. Both are measured in turn, several times; the median of the ratios counts. Other load
-hits the gateway on all cores and the bare verifier on one, so there are two more figures: the ratio to bare verifiers on
-all cores at once, and that of CPU seconds a proof (bare verifier / all processes of the gateway and PostgreSQL).
+hits the gateway on all cores and the bare verifier on one, so there are two more figures: the ratio to bare verifiers
+on all cores at once, and that of CPU seconds a proof (bare verifier / all processes of the gateway and PostgreSQL).
 
 reads: quotas and receipts of random accounts and proofs, each on a connection of its own; bar 1,500 a second.
 """
