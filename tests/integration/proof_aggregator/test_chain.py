@@ -133,8 +133,7 @@ async def test_publish__fees_above_the_cap__waits_and_goes_on_when_they_fall(
     assert await parts.count("tx_attempt") == 0
     own_rig.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
     own_rig.node.mine()
-    await parts.rows("UPDATE aggregations SET next_try_at = now() RETURNING id")
-    await parts.publish()
+    await parts.publish_until_mined()
     assert await parts.states("aggregations") == ["mined"]
     assert 'blocked{system="sp1"} 0.0' in parts.context.metrics.render().decode()
 

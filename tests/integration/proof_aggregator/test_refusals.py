@@ -34,8 +34,7 @@ async def test_publish__contract_paused__waits_and_nothing_is_lost(
         assert await parts.states() == ["submitted"] * 3
     finally:
         shared_rig.as_admin("setVerificationPaused", False)
-    await parts.rows("UPDATE aggregations SET next_try_at = now() RETURNING id")
-    await parts.publish()
+    await parts.publish_until_mined()
     assert (await parts.states("aggregations"), account_nonce(parts, shared_rig)) == (["mined"], 1)
 
 
@@ -55,7 +54,7 @@ async def test_publish__verifier_refuses__nothing_is_sent_and_the_proofs_are_fre
     await parts.rows("UPDATE aggregations SET updated_at = now() - interval '1 hour' RETURNING id")
     await parts.plan()
     await parts.prove_final()
-    await parts.publish()
+    await parts.publish_until_mined()
     assert await parts.states("aggregations") == ["failed", "mined"]
 
 
@@ -160,6 +159,5 @@ async def test_publish__node_away__waits_and_goes_on(
         await parts.publish()
     (row,) = await parts.rows("SELECT state, attempts FROM aggregations")
     assert (row["state"], row["attempts"]) == ("submitted", 1)
-    await parts.rows("UPDATE aggregations SET next_try_at = now() RETURNING id")
-    await parts.publish()
+    await parts.publish_until_mined()
     assert (await parts.states("aggregations"), account_nonce(parts, shared_rig)) == (["mined"], 1)
