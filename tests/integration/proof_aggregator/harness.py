@@ -132,8 +132,8 @@ class Parts:
     async def publish(self, system: AggregationSystem = SP1) -> None:
         await Publisher(self.context, self.context.lines[system]).step()
 
-    async def publish_until_mined(self, system: AggregationSystem = SP1) -> None:
-        """Through outages."""
+    async def publish_until_settled(self, system: AggregationSystem = SP1) -> None:
+        """Until it is mined or failed, through outages."""
         async with asyncio.timeout(300):
             while await self.count("aggregations", "state IN ('proved', 'submitted')"):
                 await self.rows("UPDATE aggregations SET next_try_at = now() RETURNING id")
@@ -151,7 +151,7 @@ class Parts:
         await self.prove_chunks()
         await self.plan()
         await self.prove_final(system)
-        await self.publish_until_mined(system)
+        await self.publish_until_settled(system)
 
     async def _until_none(self, table: str, where: str, step: Callable[[], Any]) -> None:
         async with asyncio.timeout(60):

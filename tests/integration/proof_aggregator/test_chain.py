@@ -36,14 +36,14 @@ async def test_reorg__mined_transaction_vanishes__the_same_one_is_mined_again(
     parts = make(own_rig, final_blocks=3)
     await prove(parts)
     snapshot = own_rig.node.rpc("evm_snapshot")
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     assert await parts.states() == ["mined"] * 3
     own_rig.node.rpc("evm_revert", snapshot)
     own_rig.node.rpc("anvil_dropAllTransactions")
     own_rig.node.mine(2)
     await parts.follow()
     assert (await parts.states(), await parts.states("aggregations")) == (["submitted"] * 3, ["submitted"])
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     own_rig.node.mine(3)
     await parts.rows("UPDATE aggregations SET next_try_at = now() RETURNING id")
     await parts.follow()
@@ -59,7 +59,7 @@ async def test_reorg__mined_in_another_block__stays_mined_there(
     parts = make(own_rig, final_blocks=5)
     await prove(parts)
     snapshot = own_rig.node.rpc("evm_snapshot")
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     (before,) = await parts.rows("SELECT block_hash FROM aggregations")
     (raw,) = await parts.rows("SELECT raw FROM tx_attempt")
     own_rig.node.rpc("evm_revert", snapshot)
@@ -77,7 +77,7 @@ async def test_reorg__mined_in_another_block__stays_mined_there(
 async def test_finality__by_depth__not_before(shared_rig: AggregationRig, make: MakeParts) -> None:
     parts = make(shared_rig, final_blocks=3)
     await prove(parts)
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     shared_rig.node.mine(2)
     await parts.follow()
     assert await parts.states("aggregations") == ["mined"]
@@ -90,7 +90,7 @@ async def test_finality__by_depth__not_before(shared_rig: AggregationRig, make: 
 async def test_finality__by_the_finalized_block(shared_rig: AggregationRig, make: MakeParts) -> None:
     parts = make(shared_rig, final_blocks=0)
     await prove(parts)
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     await parts.follow()
     assert await parts.states("aggregations") == ["mined"]
     shared_rig.node.mine(100)
@@ -105,7 +105,7 @@ async def test_publish__root_is_there_by_another_sender__adopted_and_not_paid_fo
     parts = make(shared_rig)
     await prove(parts)
     await send_from_another_account(parts, make, shared_rig)
-    await parts.publish()
+    await parts.publish_until_settled()
     (row,) = await parts.rows("SELECT * FROM aggregations")
     assert (row["state"], await parts.states(), account_nonce(parts, shared_rig)) == (
         "mined",
@@ -133,7 +133,7 @@ async def test_publish__fees_above_the_cap__waits_and_goes_on_when_they_fall(
     assert await parts.count("tx_attempt") == 0
     own_rig.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
     own_rig.node.mine()
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     assert await parts.states("aggregations") == ["mined"]
     assert 'blocked{system="sp1"} 0.0' in parts.context.metrics.render().decode()
 

@@ -119,7 +119,7 @@ async def test_pipeline__several_blobs__all_bound(parts: Parts) -> None:
         await parts.prove_chunks()
     await parts.plan(chunk_proofs=count, max_proofs=MAX_LEAVES)
     await parts.prove_final()
-    await parts.publish()
+    await parts.publish_until_settled()
     (aggregation,) = await parts.rows("SELECT * FROM aggregations")
     record = await parts.context.service.aggregated_root(aggregation["root"])
     assert record is not None

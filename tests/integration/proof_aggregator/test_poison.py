@@ -32,7 +32,7 @@ async def test_poison__one_of_eight__is_rejected_and_the_rest_goes_on_chain(
     await parts.prove_chunks()
     await parts.plan(chunk_proofs=8)
     await parts.prove_final()
-    await parts.publish()
+    await parts.publish_until_settled()
     states = ["mined"] * 8
     states[place] = "rejected"
     assert await parts.states() == states

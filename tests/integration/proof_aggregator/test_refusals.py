@@ -34,7 +34,7 @@ async def test_publish__contract_paused__waits_and_nothing_is_lost(
         assert await parts.states() == ["submitted"] * 3
     finally:
         shared_rig.as_admin("setVerificationPaused", False)
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     assert (await parts.states("aggregations"), account_nonce(parts, shared_rig)) == (["mined"], 1)
 
 
@@ -44,7 +44,7 @@ async def test_publish__verifier_refuses__nothing_is_sent_and_the_proofs_are_fre
     parts = make(shared_rig)
     await prove(parts)
     await parts.rows("UPDATE aggregations SET proof = %s RETURNING id", b"\1" * 65)
-    await parts.publish()
+    await parts.publish_until_settled()
     (row,) = await parts.rows("SELECT state, last_error FROM aggregations")
     assert (row["state"], row["last_error"].startswith("refused")) == ("failed", True)
     assert (await parts.states(), await parts.states("chunks")) == (["proving"] * 3, ["proved"])
@@ -54,7 +54,7 @@ async def test_publish__verifier_refuses__nothing_is_sent_and_the_proofs_are_fre
     await parts.rows("UPDATE aggregations SET updated_at = now() - interval '1 hour' RETURNING id")
     await parts.plan()
     await parts.prove_final()
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     assert await parts.states("aggregations") == ["failed", "mined"]
 
 
@@ -64,7 +64,7 @@ async def test_publish__rows_do_not_follow_from_the_commitments__nothing_is_sent
     parts = make(shared_rig)
     await prove(parts)
     await parts.rows("UPDATE proofs SET commitment = %s WHERE leaf_index = 1 RETURNING id", b"\7" * 32)
-    await parts.publish()
+    await parts.publish_until_settled()
     assert (await parts.states("aggregations"), account_nonce(parts, shared_rig)) == (["failed"], 0)
 
 
@@ -104,11 +104,11 @@ async def test_revoked__before_and_after_final__proofs_are_rejected_and_said_so(
 ) -> None:
     parts = make(own_rig, final_blocks=2)
     await prove(parts)
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     await prove(parts)
     own_rig.node.mine(2)
     await parts.follow()
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     roots = [row["root"] for row in await parts.rows("SELECT root FROM aggregations ORDER BY id")]
     assert await parts.states("aggregations") == ["final", "mined"]
     own_rig.as_admin("revokeRoots", roots)
@@ -159,5 +159,5 @@ async def test_publish__node_away__waits_and_goes_on(
         await parts.publish()
     (row,) = await parts.rows("SELECT state, attempts FROM aggregations")
     assert (row["state"], row["attempts"]) == ("submitted", 1)
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     assert (await parts.states("aggregations"), account_nonce(parts, shared_rig)) == (["mined"], 1)

@@ -110,5 +110,5 @@ async def test_database__connections_cut_while_proving__goes_on(parts: Parts, po
     await parts.prove_chunks()
     await parts.plan()
     await parts.prove_final()
-    await parts.publish_until_mined()
+    await parts.publish_until_settled()
     assert await parts.states() == ["mined"] * 4
