@@ -173,8 +173,14 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def serve(app: ASGIApp, host: str, port: int, stop: asyncio.Event) -> None:
-    """Serves `app` until `stop`."""
+async def serve(
+    app: ASGIApp, host: str, port: int, stop: asyncio.Event, read_bytes: int = _MAX_HEAD_BYTES
+) -> None:
+    """Serves `app` until `stop`.
+
+    Args:
+        read_bytes: largest piece in which a body is read, and largest head (32 KiB unless bodies are large).
+    """
     server = Server(
         app,
         address=host,
@@ -185,7 +191,7 @@ async def serve(app: ASGIApp, host: str, port: int, stop: asyncio.Event) -> None
         http=HTTPModes.http1,
         # Without keep-alive a connection lives for one request: there are no idle ones to hoard.
         http1_settings=HTTP1Settings(
-            header_read_timeout=_HEADER_TIMEOUT_MS, keep_alive=False, max_buffer_size=_MAX_HEAD_BYTES
+            header_read_timeout=_HEADER_TIMEOUT_MS, keep_alive=False, max_buffer_size=read_bytes
         ),
         backlog=1_024,
         backpressure=_connection_limit(),

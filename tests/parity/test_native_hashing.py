@@ -28,6 +28,14 @@ def test_keccak256__any_bytes__equals_pycryptodome(message: bytes) -> None:
     assert native.keccak256(message) == plain_leaf.keccak256(message)
 
 
+@given(st.lists(st.binary(max_size=300), max_size=8))
+def test_keccak256__in_pieces__equals_that_of_the_whole(pieces: list[bytes]) -> None:
+    sponge = native.Keccak256()
+    for piece in pieces:
+        sponge.update(piece)
+    assert sponge.digest() == sponge.digest() == native.keccak256(b"".join(pieces))
+
+
 @pytest.mark.parametrize("case", LEAVES, ids=range(len(LEAVES)))
 def test_leaf_commitment__vectors__native_and_python_agree(case: dict[str, Any]) -> None:
     blobs = [unhex(case[name]) for name in BLOBS]

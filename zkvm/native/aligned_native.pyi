@@ -10,6 +10,17 @@ from typing import final
 def keccak256(data: bytes) -> bytes:
     """keccak-256 as Ethereum uses it, 32 bytes."""
 
+@final
+class Keccak256:
+    """keccak-256 of data that comes in pieces."""
+
+    def __init__(self) -> None: ...
+    def update(self, data: bytes) -> None:
+        """Takes the next piece."""
+
+    def digest(self) -> bytes:
+        """Of all pieces so far, 32 bytes."""
+
 def leaf_commitment(
     system_id: int,
     proof: bytes,

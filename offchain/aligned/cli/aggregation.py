@@ -12,7 +12,7 @@ from rich.table import Table
 from aligned.cli import aggregation_proofs, aggregation_roots
 from aligned.cli.files import Hex
 from aligned.cli.options import aggregation_options, signer_options
-from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, ether, fields_table
+from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, ether, fields_table
 from aligned.sdk.aggregation import AggregationClient
 from aligned.sdk.network import AggregationNetwork
 from aligned.wire.gateway import QuotaAnswer
@@ -90,7 +90,7 @@ async def quota(network: AggregationNetwork, address: bytes) -> Result:
 
 
 def _rows(found: QuotaAnswer) -> Table:
-    table = Table("proofs", "used", "from", "until")
+    table = columns("proofs", "used", "from", "until")
     for row in found.rows:
         table.add_row(str(row.proofs), str(row.used), _time(row.valid_from_s), _time(row.valid_until_s))
     return table

@@ -9,11 +9,10 @@ from typing import Any
 import click
 from eth_account.signers.local import LocalAccount
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from aligned.cli.files import FILE, Hex
 from aligned.cli.options import aggregation_options, signer_options
-from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, console, fields_table
+from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console, fields_table
 from aligned.core.aggregation import AggregationSystem
 from aligned.sdk.aggregation import AggregationClient, AggregationUntil
 from aligned.sdk.aggregation_models import check_receipt, placement, read_receipt
@@ -139,7 +138,7 @@ def _human(receipt: Receipt) -> RenderableType:
         }
         facts |= {"not proved": place.not_proved} if place.not_proved else {}
         facts |= {"transaction": _hex(place.tx_hash), "block": place.block_number} if place.tx_hash else {}
-    history = Table("at (UTC)", "state", "detail")
+    history = columns("at (UTC)", "state", "detail")
     for change in receipt.history:
         history.add_row(f"{change.at:%Y-%m-%d %H:%M:%S}", change.state, change.detail)
     return Group(fields_table(facts), history)
@@ -163,7 +162,7 @@ async def receipts(
     """
     async with AggregationClient(network) as client:
         page = await client.receipts(address, state=state, limit=limit, cursor=cursor)
-    table = Table("id", "system", "nonce", "state", "root", "leaf")
+    table = columns("id", "system", "nonce", "state", "root", "leaf")
     for receipt in page.receipts:
         place = receipt.aggregation
         leaf = "" if place is None or place.leaf_index is None else f"{place.leaf_index}/{place.leaf_count}"

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 from rich.console import Group
-from rich.table import Table
 
 from aligned.cli.aggregation_proofs import SYSTEMS
 from aligned.cli.files import Hex
 from aligned.cli.options import aggregation_options
-from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, fields_table
+from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, fields_table
 from aligned.core.aggregation import AggregationSystem
 from aligned.sdk.aggregation import AggregationClient
 from aligned.sdk.network import AggregationNetwork
@@ -35,7 +34,7 @@ async def list_aggregations(
     wanted = None if system is None else AggregationSystem.from_wire(system)
     async with AggregationClient(network) as client:
         page = await client.aggregations(system=wanted, limit=limit, cursor=cursor)
-    table = Table("root", "system", "proofs", "blobs", "level", "state", "block")
+    table = columns("root", "system", "proofs", "blobs", "level", "state", "block")
     for each in page.aggregations:
         cells = (each.system, each.leaf_count, len(each.blobs), each.level, each.state, each.block_number)
         table.add_row("0x" + each.root.hex(), *("" if cell is None else str(cell) for cell in cells))
@@ -104,7 +103,7 @@ async def leaves(network: AggregationNetwork, root: bytes, output: Path | None) 
     refused = [f"{each.source}: {each.code}: {each.message}" for each in found.refused]
     facts: dict[str, object] = {"source": found.source, "checked": "root and versioned hashes"}
     facts |= {"leaf_count": len(found.commitments), "refused": refused}
-    table = Table("index", "commitment")
+    table = columns("index", "commitment")
     for index, each in enumerate(found.commitments):
         table.add_row(str(index), "0x" + each.hex())
     commitments = ["0x" + each.hex() for each in found.commitments]

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 from eth_account.signers.local import LocalAccount
-from rich.table import Table
 
 from aligned.cli.files import SYSTEM_NAMES, Ether, read_hex
 from aligned.cli.options import network_options, signer_options
-from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, console
+from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console
 from aligned.core.errors import MALFORMED_MESSAGE, ProtocolError
 from aligned.core.types import ProvingSystem, VerificationData
 from aligned.sdk.client import AlignedClient, Until
@@ -82,9 +81,7 @@ async def post(
                 await client.wait_for_batch(prepared.root, timeout_s=timeout_s)
         datas = prepared.verification_data(bytes.fromhex(account.address[2:]))
         verified = [await client.verify_onchain(data) for data in datas] if until == "verified" else []
-    table = Table("#")
-    table.add_column("leaf", overflow="fold")
-    table.add_column("verified on chain")
+    table = columns("#", "leaf", "verified on chain")
     for index, data in enumerate(datas):
         table.add_row(str(index), "0x" + data.leaf.hex(), str(verified[index]) if verified else "not yet")
     answer = {

@@ -81,9 +81,19 @@ def _fail(error: AlignedError, as_json: bool) -> NoReturn:
     sys.exit(EXIT_DEPENDENCY if error.retryable else EXIT_FAILED)
 
 
+def columns(*names: str) -> Table:
+    """A table whose cells are never cut: a hash that is too wide goes on in the next line."""
+    table = Table()
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
 def fields_table(data: Mapping[str, object]) -> Table:
     """Two columns: name and value."""
     table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in data.items():
         shown = json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
         table.add_row(f"[bold]{name}[/]", shown)

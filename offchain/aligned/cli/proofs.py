@@ -10,7 +10,7 @@ from rich.table import Table
 
 from aligned.cli.files import Ether, Hex, proof_options
 from aligned.cli.options import network_options, signer_options
-from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, console
+from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console
 from aligned.core.commitment import commit
 from aligned.core.errors import AlignedError
 from aligned.core.types import VerificationData
@@ -100,9 +100,7 @@ def _row(result: SubmitResult, inclusion: Inclusion | AlignedError | None) -> di
 
 
 def _table(rows: list[dict[str, object]]) -> Table:
-    table = Table("#")
-    table.add_column("leaf", overflow="fold")
-    table.add_column("result")
+    table = columns("#", "leaf", "result")
     for row in rows:
         error = row.get("error")
         outcome = row.get("state", "accepted")

@@ -6,15 +6,12 @@ proof goes to the object store, and nonce, quota and row are written in one tran
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
-
-from aligned_native import keccak256
 
 from aligned.core.errors import NONCE_USED, SERVER_BUSY, DependencyError, ProtocolError
 from aligned.gateway.claims import Domain, parse_claim, signed_submission
@@ -31,8 +28,6 @@ from aligned.storage.postgres import Database
 from aligned.storage.statements import Statements, Unanswered
 from aligned.wire.aggregator import hex_of
 from aligned.wire.gateway import EXPIRED_DEADLINE, NONCE_GAP, PAYMENT_REQUIRED, QUOTA_EXHAUSTED
-
-_HEAD_BYTES = 4
 
 
 class InDoubt(DependencyError):
@@ -101,9 +96,8 @@ class Admission:
         claim = parse_claim(form)
         if claim.deadline_s < self._clock():
             raise refusal(EXPIRED_DEADLINE, f"the signature was good until {claim.deadline_s}")
-        head, proof_hash = await asyncio.to_thread(_digest, form.proof)
-        submission = signed_submission(proof_id, form, claim, proof_hash, self._domain)
-        check_kind(claim.system, head)
+        submission = signed_submission(proof_id, form, claim, self._domain)
+        check_kind(claim.system, form.proof_head)
         standing = await self._look(submission)
         if not standing.paid and standing.next_nonce is None:
             raise _payment_required(submission.address)
@@ -157,11 +151,6 @@ def _job(submission: Submission, path: Path) -> Job:
         lane=submission.address,
         path=path,
     )
-
-
-def _digest(path: Path) -> tuple[bytes, bytes]:
-    data = path.read_bytes()
-    return data[:_HEAD_BYTES], keccak256(data)
 
 
 def _check(submission: Submission, standing: Standing) -> UUID | None:

@@ -71,9 +71,7 @@ def parse_claim(form: Form) -> Claim:
     )
 
 
-def signed_submission(
-    proof_id: UUID, form: Form, claim: Claim, proof_hash: bytes, domain: Domain
-) -> Submission:
+def signed_submission(proof_id: UUID, form: Form, claim: Claim, domain: Domain) -> Submission:
     """The submission that was signed.
 
     Raises:
@@ -81,7 +79,7 @@ def signed_submission(
     """
     key_hash, public_input_hash = keccak256(form.key), keccak256(form.public_inputs)
     digest = proof_submission_digest(
-        claim.system, proof_hash, key_hash, public_input_hash, claim.nonce, claim.deadline_s,
+        claim.system, form.proof_hash, key_hash, public_input_hash, claim.nonce, claim.deadline_s,
         domain.chain_id, domain.payment_service,
     )  # fmt: skip
     address = _signer(digest, claim)
@@ -97,7 +95,7 @@ def signed_submission(
         program_id=program_id,
         commitment=proof_commitment,
         leaf=leaf_of(claim.system, proof_commitment),
-        proof_hash=proof_hash,
+        proof_hash=form.proof_hash,
         key_hash=key_hash,
         public_input_hash=public_input_hash,
         proof_object=f"{proof_id.hex}.proof",

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
+from aligned_native import Keccak256
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -24,7 +24,9 @@ _MAX_CONTENT_TYPE_CHARS = 512
 _OPTIONAL = frozenset({"address"})
 # Boundaries and headers of all parts.
 _OVERHEAD_BYTES = 16_384
-_FLUSH_BYTES = 512 * 1024
+# Each hop to a thread costs about 0.1 ms; so much may wait in memory for each upload.
+_FLUSH_BYTES = 1024 * 1024
+_HEAD_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Form:
     Attributes:
         texts: by name; only `address` may be absent.
         proof: the file that holds the proof.
+        proof_hash: keccak-256 of the proof.
+        proof_head: its first bytes, at most 4.
     """
 
     texts: dict[str, str]
@@ -63,11 +67,41 @@ class Form:
     public_inputs: bytes
     proof: Path
     proof_bytes: int
+    proof_hash: bytes
+    proof_head: bytes
 
     @property
     def size_bytes(self) -> int:
         """Sum of the files' sizes."""
         return self.proof_bytes + len(self.key) + len(self.public_inputs)
+
+
+class ProofFile:
+    """A new file that is hashed while it is written. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.head = b""
+        self._file = path.open("xb")
+        self._hash = Keccak256()
+
+    def __enter__(self) -> ProofFile:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._file.close()
+
+    def append(self, pieces: list[bytes]) -> None:
+        """Writes the next pieces; takes milliseconds."""
+        for piece in pieces:
+            self._hash.update(piece)
+            self._file.write(piece)
+            if len(self.head) < _HEAD_BYTES:
+                self.head = (self.head + piece)[:_HEAD_BYTES]
+
+    def hash(self) -> bytes:
+        """keccak-256 of what was written."""
+        return self._hash.digest()
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -93,29 +127,25 @@ async def read_form(body: AsyncIterator[bytes], boundary: bytes, limits: FormLim
     """
     parser = _FormParser(boundary, limits)
     received = 0
-    with proof.open("xb") as file:
+    with ProofFile(proof) as file:
         async for piece in body:
             received += len(piece)
             if received > limits.max_body_bytes:
                 raise refusal(BODY_TOO_LARGE, f"at most {limits.max_body_bytes} bytes")
             parser.feed(piece)
-            if len(parser.pending) >= _FLUSH_BYTES:
-                await _flush(parser, file)
+            if parser.pending_bytes >= _FLUSH_BYTES:
+                await asyncio.to_thread(file.append, parser.take())
         parser.finish()
-        await _flush(parser, file)
-    return parser.form(proof)
-
-
-async def _flush(parser: _FormParser, file: BinaryIO) -> None:
-    data, parser.pending = parser.pending, bytearray()
-    await asyncio.to_thread(file.write, data)
+        await asyncio.to_thread(file.append, parser.take())
+    return parser.form(file)
 
 
 class _FormParser:
-    """Collects the parts; bytes of the proof are in `pending` until they are taken."""
+    """Collects the parts; bytes of the proof are pending until they are taken."""
 
     def __init__(self, boundary: bytes, limits: FormLimits) -> None:
-        self.pending = bytearray()
+        self.pending_bytes = 0
+        self._pending: list[bytes] = []
         self._limits = limits
         self._sizes: dict[str, int] = {}
         self._parts: dict[str, bytearray] = {}
@@ -137,6 +167,11 @@ class _FormParser:
             },
         )
 
+    def take(self) -> list[bytes]:
+        """The pending bytes of the proof, piece by piece."""
+        taken, self._pending, self.pending_bytes = self._pending, [], 0
+        return taken
+
     def feed(self, piece: bytes) -> None:
         """Takes the next bytes of the body."""
         try:
@@ -154,11 +189,11 @@ class _FormParser:
         if not self._sizes["proof"]:
             raise refusal(EMPTY_PROOF, "the proof has no bytes")
 
-    def form(self, proof: Path) -> Form:
+    def form(self, proof: ProofFile) -> Form:
         """The finished form."""
         texts = {name: _text(name, data) for name, data in self._parts.items() if name in TEXT_PARTS}
         key, public_inputs = bytes(self._parts["key"]), bytes(self._parts["public_inputs"])
-        return Form(texts, key, public_inputs, proof, self._sizes["proof"])
+        return Form(texts, key, public_inputs, proof.path, self._sizes["proof"], proof.hash(), proof.head)
 
     def _on_part_begin(self) -> None:
         self._headers = {}
@@ -190,8 +225,11 @@ class _FormParser:
         limit = self._limits.of(name)
         if self._sizes[name] > limit:
             raise refusal(BODY_TOO_LARGE, f"{name}: at most {limit} bytes", part=name, limit_bytes=limit)
-        target = self.pending if name == "proof" else self._parts[name]
-        target += data[start:end]
+        if name == "proof":
+            self._pending.append(data[start:end])
+            self.pending_bytes += end - start
+        else:
+            self._parts[name] += data[start:end]
 
     def _on_end(self) -> None:
         self._complete = True

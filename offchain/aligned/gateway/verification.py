@@ -17,7 +17,14 @@ from uuid import UUID
 import structlog
 
 from aligned.core.aggregation import AggregationSystem
-from aligned.core.errors import INTERNAL_ERROR, SERVER_BUSY, VERIFIER_CRASHED, DependencyError, ProtocolError
+from aligned.core.errors import (
+    INTERNAL_ERROR,
+    PROOF_UNREADABLE,
+    SERVER_BUSY,
+    VERIFIER_CRASHED,
+    DependencyError,
+    ProtocolError,
+)
 from aligned.core.types import VerificationData
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.loops import repeat
@@ -144,22 +151,24 @@ class Verification:
         if job.attempts >= _MAX_ATTEMPTS:
             return refused(VERIFIER_CRASHED, f"no verdict in {job.attempts} attempts")
         try:
-            proof = await self._load(job)
+            verdict = await self._ask(job)
+            if verdict.code == VERIFIER_CRASHED:  # by this proof, or by what was wrong with the machine
+                verdict = await self._ask(job)
         except ProtocolError as error:
             if error.code != OBJECT_NOT_FOUND:
                 raise
             return refused(PROOF_LOST, "the stored proof is not there any more; send it again")
-        verdict = await self._pool.verify(_data(job, proof), job.lane)
-        if verdict.code == VERIFIER_CRASHED:  # by this proof, or by what was wrong with the machine
-            verdict = await self._pool.verify(_data(job, proof), job.lane)
         self._metrics.verified(job.system, verdict)
         return verdict
 
-    async def _load(self, job: Job) -> bytes:
+    async def _ask(self, job: Job) -> Verdict:
+        """The verifier reads the upload itself, if it is still there: the stored proof is fetched otherwise."""
         if job.path is not None:
-            with suppress(FileNotFoundError):
-                return await asyncio.to_thread(job.path.read_bytes)
-        return await self._store.get(job.proof_object, _MAX_OBJECT_BYTES)
+            verdict = await self._pool.verify(_data(job, b""), job.lane, job.path)
+            if verdict.code != PROOF_UNREADABLE:
+                return verdict
+        proof = await self._store.get(job.proof_object, _MAX_OBJECT_BYTES)
+        return await self._pool.verify(_data(job, proof), job.lane)
 
     async def _settle(self, job: Job, verdict: Verdict) -> None:
         if verdict.valid:

@@ -9,6 +9,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
+from pathlib import Path
 
 from aligned.core.errors import VERIFIER_CRASHED, VERIFIER_TIMEOUT, DependencyError, ProofError
 from aligned.core.types import VerificationData
@@ -82,14 +83,16 @@ class Child:
         """Process id."""
         return self._process.pid
 
-    async def verify(self, data: VerificationData, timeout_s: float) -> Verdict:
-        """The verdict of the worker.
+    async def verify(
+        self, data: VerificationData, timeout_s: float, proof_file: Path | None = None
+    ) -> Verdict:
+        """The verdict of the worker; `proof_file` as in `pack_proof`.
 
         Raises:
             ProofError: verifier_timeout or verifier_crashed. The worker is dead then.
         """
         try:
-            return await asyncio.wait_for(self._exchange(data), timeout_s)
+            return await asyncio.wait_for(self._exchange(pack_proof(data, proof_file)), timeout_s)
         except TimeoutError as error:
             await self.kill()
             raise ProofError(VERIFIER_TIMEOUT, f"no verdict within {timeout_s:g} s") from error
@@ -114,10 +117,10 @@ class Child:
             self._process.stdin.close()
         await self._process.wait()
 
-    async def _exchange(self, data: VerificationData) -> Verdict:
+    async def _exchange(self, request: bytes) -> Verdict:
         stdin = self._process.stdin
         assert stdin is not None
-        stdin.write(pack_proof(data))
+        stdin.write(request)
         await stdin.drain()
         return await self._read_verdict()
 

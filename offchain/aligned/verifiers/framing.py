@@ -6,7 +6,9 @@ The pool does not trust a worker (a proof may have taken it over), so verdicts a
 from __future__ import annotations
 
 import json
+import os
 import struct
+from pathlib import Path
 
 from pydantic_core import from_json
 
@@ -16,29 +18,36 @@ from aligned.verifiers.base import Verdict
 LENGTH = struct.Struct("<Q")
 MAX_VERDICT_BYTES = 64 * 1024
 _ABSENT = 2**64 - 1
+_BLOBS = 5
 _GENERATOR = bytes(ADDRESS_BYTES)
 
 
-def pack_proof(data: VerificationData) -> bytes:
-    """A request with its length in front. The generator's address plays no part in verification."""
-    blobs = (data.proof, data.pub_input, data.verification_key, data.vm_program_code)
+def pack_proof(data: VerificationData, proof_file: Path | None = None) -> bytes:
+    """A request with its length in front. The generator's address plays no part in verification.
+
+    Args:
+        proof_file: where the worker reads the proof, instead of `data.proof`.
+    """
+    file = None if proof_file is None else bytes(proof_file.absolute())
+    blobs = (data.proof, data.pub_input, data.verification_key, data.vm_program_code, file)
     parts = [bytes([data.proving_system])]
     for blob in blobs:
         parts += [LENGTH.pack(_ABSENT)] if blob is None else [LENGTH.pack(len(blob)), blob]
     return b"".join([LENGTH.pack(sum(map(len, parts))), *parts])
 
 
-def unpack_proof(body: bytes) -> VerificationData:
+def unpack_proof(body: bytes) -> tuple[VerificationData, Path | None]:
     """Inverse of `pack_proof`, without the length."""
     blobs: list[bytes | None] = []
     position = 1
-    for _ in range(4):
+    for _ in range(_BLOBS):
         (size,) = LENGTH.unpack_from(body, position)
         position += LENGTH.size
         blobs.append(None if size == _ABSENT else body[position : position + size])
         position += 0 if size == _ABSENT else size
-    proof, pub_input, key, code = blobs
-    return VerificationData(ProvingSystem(body[0]), proof or b"", pub_input, key, code, _GENERATOR)
+    proof, pub_input, key, code, file = blobs
+    data = VerificationData(ProvingSystem(body[0]), proof or b"", pub_input, key, code, _GENERATOR)
+    return data, None if file is None else Path(os.fsdecode(file))
 
 
 def pack_verdict(verdict: Verdict) -> bytes:

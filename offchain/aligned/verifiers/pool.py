@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 
 import structlog
@@ -26,6 +27,7 @@ _MAX_RESTART_DELAY_S = 15.0
 @dataclass(frozen=True, slots=True)
 class _Job:
     data: VerificationData
+    proof_file: Path | None
     verdict: asyncio.Future[Verdict]
 
 
@@ -76,14 +78,20 @@ class VerifierPool:
         while len(self._queue):
             self._abandon(await self._queue.get())
 
-    async def verify(self, data: VerificationData, lane: object = None) -> Verdict:
+    async def verify(
+        self, data: VerificationData, lane: object = None, proof_file: Path | None = None
+    ) -> Verdict:
         """The verdict on one proof. Callers with different `lane` values are served in turn.
+
+        Args:
+            proof_file: holds the proof, instead of `data.proof`: a large one then does not pass through this
+                process. The verdict's code is proof_unreadable when the file is gone.
 
         Raises:
             DependencyError: server_busy, when too many proofs wait, it takes too long, or the pool stops.
         """
         verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        if not self._queue.put(lane, _Job(data, verdict)):
+        if not self._queue.put(lane, _Job(data, proof_file, verdict)):
             raise DependencyError(SERVER_BUSY, f"{len(self._queue)} proofs wait for verification already")
         try:
             return await asyncio.wait_for(verdict, self._max_wait_s)
@@ -133,7 +141,7 @@ class VerifierPool:
             if job.verdict.done():
                 continue
             try:
-                self._settle(job, await child.verify(job.data, self._timeout_s))
+                self._settle(job, await child.verify(job.data, self._timeout_s, job.proof_file))
             except ProofError as error:
                 self._settle(job, refused(error.code, error.message))
                 return

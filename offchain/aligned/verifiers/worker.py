@@ -12,9 +12,11 @@ import resource
 import signal
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO
 
-from aligned.core.errors import INTERNAL_ERROR, AlignedError
+from aligned.core.errors import INTERNAL_ERROR, PROOF_UNREADABLE, AlignedError, DependencyError
 from aligned.core.types import VerificationData
 from aligned.verifiers.base import Verdict, check_size, refused
 from aligned.verifiers.framing import LENGTH, pack_verdict, unpack_proof
@@ -43,13 +45,15 @@ def _serve(proofs: BinaryIO, verdicts: BinaryIO) -> None:
     while head := proofs.read(LENGTH.size):
         body = proofs.read(LENGTH.unpack(head)[0])
         start = time.perf_counter()
-        verdict = _verify(unpack_proof(body))
+        verdict = _verify(*unpack_proof(body))
         _answer(verdicts, Verdict(verdict.valid, verdict.code, verdict.reason, time.perf_counter() - start))
 
 
-def _verify(data: VerificationData) -> Verdict:
+def _verify(data: VerificationData, proof_file: Path | None) -> Verdict:
     try:
         verifier = get_verifier(data.proving_system)
+        if proof_file is not None:
+            data = _with_file(data, proof_file, verifier.max_proof_bytes)
         return check_size(verifier, data) or verifier.verify(data)
     except AlignedError as error:
         return refused(error.code, error.message)
@@ -57,6 +61,15 @@ def _verify(data: VerificationData) -> Verdict:
         raise
     except Exception as error:  # noqa: BLE001 - a plugged-in verifier may raise anything; its proof is refused
         return refused(INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+
+
+def _with_file(data: VerificationData, proof_file: Path, max_bytes: int) -> VerificationData:
+    """With the proof from its file, as far as the verifier would look at it."""
+    try:
+        with proof_file.open("rb", buffering=0) as file:
+            return replace(data, proof=file.read(max_bytes + 1))
+    except OSError as error:
+        raise DependencyError(PROOF_UNREADABLE, str(error)) from error
 
 
 def _answer(verdicts: BinaryIO, verdict: Verdict) -> None:

@@ -52,6 +52,17 @@ async def test_pool__proof_that_breaks_its_verifier__is_refused_and_the_pool_goe
     assert broken.code == code, broken
 
 
+async def test_pool__proof_in_a_file__is_read_there_as_far_as_its_verifier_looks(tmp_path: Path) -> None:
+    good, long = tmp_path / "good", tmp_path / "long"
+    good.write_bytes(b"good")
+    long.write_bytes(b"good" + bytes(2_000_000))
+    async with VerifierPool(1, memory_bytes=2**30) as pool:
+        verdicts = [
+            await pool.verify(proof(CHECK, b""), None, path) for path in (good, long, tmp_path / "no")
+        ]
+    assert [verdict.code for verdict in verdicts] == ["ok", "proof_too_large", "proof_unreadable"]
+
+
 async def test_pool__memory_hog__reason_names_memory() -> None:
     async with VerifierPool(1, memory_bytes=2**30) as pool:
         assert (await pool.verify(proof(HOARD))).reason == "the verifier ran out of memory"
@@ -170,10 +181,10 @@ async def test_pool__bug_while_talking_to_a_worker__caller_hears_it_and_the_pool
 ) -> None:
     verify, failures = Child.verify, iter([RuntimeError("a bug")])
 
-    async def fails_once(child: Child, data: VerificationData, timeout_s: float) -> Verdict:
+    async def fails_once(child: Child, *asked: Any) -> Verdict:
         if (error := next(failures, None)) is not None:
             raise error
-        return await verify(child, data, timeout_s)
+        return await verify(child, *asked)
 
     monkeypatch.setattr(Child, "verify", fails_once)
     async with VerifierPool(1) as pool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -30,11 +31,11 @@ proofs = st.builds(
 )
 
 
-@given(proofs)
-def test_framing__proof__comes_back(data: VerificationData) -> None:
-    frame = pack_proof(data)
+@given(proofs, st.sampled_from([None, Path("/spool/a"), Path("/sp\udcff ol/b")]))
+def test_framing__proof__comes_back(data: VerificationData, proof_file: Path | None) -> None:
+    frame = pack_proof(data, proof_file)
     assert LENGTH.unpack(frame[:8])[0] == len(frame) - 8
-    assert unpack_proof(frame[8:]) == data
+    assert unpack_proof(frame[8:]) == (data, proof_file)
 
 
 @given(st.booleans(), st.text(max_size=50), st.text(max_size=50), st.floats(0, 100))

@@ -1,6 +1,9 @@
 //! Python face of keccak, leaf and Merkle tree (`aligned-core`).
 
+use std::sync::{Mutex, PoisonError};
+
 use aligned_core::{Hash, Submission, keccak256 as keccak, merkle};
+use keccak_asm::{Digest, Keccak256 as Sponge};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -8,6 +11,7 @@ use crate::guard::detached;
 
 /// Adds the functions of this file to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Keccak256>()?;
     module.add_function(wrap_pyfunction!(keccak256, module)?)?;
     module.add_function(wrap_pyfunction!(leaf_commitment, module)?)?;
     module.add_function(wrap_pyfunction!(merkle_root, module)?)?;
@@ -28,6 +32,30 @@ pub fn bytes(py: Python<'_>, data: &[u8]) -> Bytes {
 fn keccak256(py: Python<'_>, data: &[u8]) -> PyResult<Bytes> {
     let hash = detached(py, || Ok(keccak(data)))?;
     Ok(bytes(py, &hash))
+}
+
+/// keccak-256 of data that comes in pieces, with assembly (4/5 of the time of `keccak256`, which guests share).
+#[pyclass(frozen, module = "aligned_native")]
+struct Keccak256(Mutex<Sponge>);
+
+#[pymethods]
+impl Keccak256 {
+    #[new]
+    fn new() -> Self {
+        Self(Mutex::new(Sponge::new()))
+    }
+
+    fn update(&self, py: Python<'_>, data: &[u8]) -> PyResult<()> {
+        detached(py, || {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).update(data);
+            Ok(())
+        })
+    }
+
+    fn digest(&self, py: Python<'_>) -> Bytes {
+        let sponge = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        bytes(py, &sponge.finalize())
+    }
 }
 
 #[pyfunction]
