@@ -28,11 +28,9 @@ from aligned.batcher.selection import BatchLimits
 from aligned.batcher.server import BatcherServer, ListenLimits, serve_until
 from aligned.batcher.subscriptions import Subscriptions
 from aligned.chain.accounts import role_account
-from aligned.chain.client import ChainClient
+from aligned.chain.connect import chain_client, tx_sender
 from aligned.chain.contracts import PaymentService, ServiceManager
 from aligned.chain.deployment import Deployment
-from aligned.chain.fees import Caps
-from aligned.chain.sender import TxSender
 from aligned.core.types import ProvingSystem
 from aligned.loops import repeat, run_all
 from aligned.settings import BatcherSettings, Settings
@@ -78,23 +76,9 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     account = role_account(own, network.chain_id)
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings.database, "batcher"))
-        client = await stack.enter_async_context(
-            ChainClient(
-                network.rpc_urls,
-                network.chain_id,
-                timeout_s=network.request_timeout_s,
-                log_range_blocks=network.log_range_blocks,
-            )
-        )
+        client = await stack.enter_async_context(chain_client(network))
         payments = PaymentService(client, deployment.payment_service)
-        sender = TxSender(
-            db,
-            client,
-            account,
-            confirmations=network.confirmations,
-            bump_after_s=network.bump_after_s,
-            caps=Caps.from_gwei(network.max_fee_gwei),
-        )
+        sender = tx_sender(network, db, client, account)
         manager = ServiceManager(client, deployment.service_manager)
         pool = VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)
         yield Context(

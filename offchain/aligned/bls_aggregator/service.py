@@ -18,10 +18,9 @@ from aligned.bls_aggregator.metrics import AggregatorMetrics
 from aligned.bls_aggregator.preparer import Chain
 from aligned.bls_aggregator.tasks import TaskStore
 from aligned.chain.accounts import role_account
-from aligned.chain.client import ChainClient
+from aligned.chain.connect import chain_client, tx_sender
 from aligned.chain.contracts import OperatorRegistry, ServiceManager
 from aligned.chain.deployment import Deployment
-from aligned.chain.fees import Caps
 from aligned.chain.sender import TxSender
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 from aligned.loops import Backoff, repeat, run_all
@@ -58,22 +57,8 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     account = role_account(settings.aggregator, network.chain_id)
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings.database, "aggregator"))
-        client = await stack.enter_async_context(
-            ChainClient(
-                network.rpc_urls,
-                network.chain_id,
-                timeout_s=network.request_timeout_s,
-                log_range_blocks=network.log_range_blocks,
-            )
-        )
-        sender = TxSender(
-            db,
-            client,
-            account,
-            confirmations=network.confirmations,
-            bump_after_s=network.bump_after_s,
-            caps=Caps.from_gwei(network.max_fee_gwei),
-        )
+        client = await stack.enter_async_context(chain_client(network))
+        sender = tx_sender(network, db, client, account)
         chain = Chain(
             client,
             ServiceManager(client, deployment.service_manager),

@@ -7,19 +7,20 @@ slot is a second.
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import httpx
 
+from aligned.storage.serve import LoopbackServer
+
 _TIMEOUT_S = 10.0
 _BLOBS = "/eth/v1/beacon/blobs/"
 
 
-class BeaconStandin:
-    """HTTP server on 127.0.0.1 in front of a development node.
+class BeaconStandin(LoopbackServer):
+    """HTTP server in front of a development node.
 
     Args:
         rpc_url: of an anvil.
@@ -27,26 +28,7 @@ class BeaconStandin:
     """
 
     def __init__(self, rpc_url: str, port: int = 0) -> None:
-        handler = type("Handler", (_Handler,), {"node": _Node(rpc_url)})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Base URL."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def start(self) -> None:
-        """Answers from now on."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stops answering and frees the port."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        super().__init__(_Handler, {"node": _Node(rpc_url)}, port)
 
 
 class _Node:

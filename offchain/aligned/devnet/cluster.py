@@ -182,7 +182,7 @@ class Cluster:
     def store_url(self) -> str:
         """Where what is in `layout.store` can be downloaded."""
         assert self._parts.store is not None
-        return self._parts.store.base_url
+        return self._parts.store.url
 
     def role(self, name: str) -> Role:
         """Role "batcher", "gateway" or "operator-0", also one that is switched off."""
@@ -239,7 +239,7 @@ class Cluster:
         self.layout.store.mkdir()
         self._parts.store = FolderServer(self.layout.store)
         self._parts.store.start()
-        return Shared(rpc_url, self.config.chain_id, self.layout, self._parts.store.base_url)
+        return Shared(rpc_url, self.config.chain_id, self.layout, self._parts.store.url)
 
     async def _start_roles(self, shared: Shared, keys: KeyFolder, operators: list[RoleKeys]) -> None:
         self._say("starting batcher, operators and aggregator")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from aligned.chain.client import ChainClient
+from aligned.chain.connect import chain_client
 from aligned.chain.contracts import AggregationPayments
 from aligned.chain.deployment import Deployment, address_bytes
 from aligned.core.errors import DependencyError
@@ -66,9 +66,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         statements = await stack.enter_async_context(open_statements(db))
         store = ObjectStore.from_url(settings.store.url, settings.store.public_base_url)
         spool = stack.enter_context(open_spool(own.spool_dir))
-        client = await stack.enter_async_context(
-            ChainClient(network.rpc_urls, network.chain_id, timeout_s=network.request_timeout_s)
-        )
+        client = await stack.enter_async_context(chain_client(network))
         pool = await stack.enter_async_context(
             VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)
         )

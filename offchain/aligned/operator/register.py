@@ -11,6 +11,7 @@ import structlog
 from aligned.chain.abi import contract_abi
 from aligned.chain.accounts import DEVNET_CHAIN_ID, operator_bls_key, role_account
 from aligned.chain.client import ChainClient
+from aligned.chain.connect import chain_client, tx_sender
 from aligned.chain.contracts import OperatorRegistry
 from aligned.chain.deployment import Deployment, address_bytes
 from aligned.chain.sender import Receipt, TxSender
@@ -57,10 +58,10 @@ async def _session(settings: Settings) -> AsyncIterator[_Session]:
     account = role_account(settings.operator, settings.chain.chain_id)
     async with (
         open_database(settings.database, "operator") as db,
-        ChainClient(settings.chain.rpc_urls, settings.chain.chain_id) as client,
+        chain_client(settings.chain) as client,
     ):
         registry = OperatorRegistry(client, deployment.operator_registry)
-        sender = TxSender(db, client, account, confirmations=settings.chain.confirmations)
+        sender = tx_sender(settings.chain, db, client, account)
         yield _Session(settings, deployment, client, registry, sender)
 
 
@@ -140,7 +141,7 @@ async def status(settings: Settings) -> OperatorStatus:
     deployment = Deployment.load(settings.chain.deployment_file)
     address = bytes.fromhex(role_account(settings.operator, settings.chain.chain_id).address[2:])
     operator_id = operator_bls_key(settings.operator, settings.chain.chain_id).operator_id()
-    async with ChainClient(settings.chain.rpc_urls, settings.chain.chain_id) as client:
+    async with chain_client(settings.chain) as client:
         operators = await OperatorRegistry(client, deployment.operator_registry).operators()
     own = [op.stake for op in operators if op.address == address]
     return OperatorStatus(

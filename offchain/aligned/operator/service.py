@@ -9,7 +9,7 @@ import httpx
 import structlog
 
 from aligned.chain.accounts import operator_bls_key, role_account
-from aligned.chain.client import ChainClient
+from aligned.chain.connect import chain_client
 from aligned.chain.contracts import OperatorRegistry, ServiceManager
 from aligned.chain.deployment import Deployment
 from aligned.core.bls import SecretKey
@@ -44,14 +44,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     identity = _identity(settings, deployment, secret)
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings.database, "operator"))
-        client = await stack.enter_async_context(
-            ChainClient(
-                settings.chain.rpc_urls,
-                settings.chain.chain_id,
-                timeout_s=settings.chain.request_timeout_s,
-                log_range_blocks=settings.chain.log_range_blocks,
-            )
-        )
+        client = await stack.enter_async_context(chain_client(settings.chain))
         pool = await stack.enter_async_context(
             VerifierPool(own.verifier_workers or None, timeout_s=own.verifier_timeout_s)
         )

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import structlog
 
-from aligned.chain.client import ChainClient
+from aligned.chain.connect import chain_client
 from aligned.chain.contracts import AggregationPayments
 from aligned.chain.deployment import Deployment
 from aligned.loops import repeat, run_all
@@ -31,14 +31,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     deployment = Deployment.load(settings.chain.deployment_file)
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings.database, "aggregation"))
-        client = await stack.enter_async_context(
-            ChainClient(
-                settings.chain.rpc_urls,
-                settings.chain.chain_id,
-                timeout_s=settings.chain.request_timeout_s,
-                log_range_blocks=settings.chain.log_range_blocks,
-            )
-        )
+        client = await stack.enter_async_context(chain_client(settings.chain))
         metrics = PollerMetrics()
         follower = Follower(
             db,

@@ -9,12 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import structlog
 
 from aligned.chain.accounts import role_account
-from aligned.chain.client import ChainClient
+from aligned.chain.connect import chain_client, tx_sender
 from aligned.chain.contracts import AggregationService
 from aligned.chain.deployment import Deployment
-from aligned.chain.fees import Caps
 from aligned.chain.kzg import trusted_setup
-from aligned.chain.sender import TxSender
 from aligned.loops import Backoff, repeat, run_all
 from aligned.proof_aggregator.chunk_prover import ChunkProver
 from aligned.proof_aggregator.cleaner import Cleaner
@@ -75,22 +73,8 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         account = role_account(own, network.chain_id)
         deployment = Deployment.load(network.deployment_file)
         db = await stack.enter_async_context(open_database(settings.database, "aggregation"))
-        client = await stack.enter_async_context(
-            ChainClient(
-                network.rpc_urls,
-                network.chain_id,
-                timeout_s=network.request_timeout_s,
-                log_range_blocks=network.log_range_blocks,
-            )
-        )
-        sender = TxSender(
-            db,
-            client,
-            account,
-            confirmations=network.confirmations,
-            bump_after_s=network.bump_after_s,
-            caps=Caps.from_gwei(network.max_fee_gwei, own.max_blob_fee_gwei),
-        )
+        client = await stack.enter_async_context(chain_client(network))
+        sender = tx_sender(network, db, client, account, own.max_blob_fee_gwei)
         await asyncio.to_thread(trusted_setup)
         yield Context(
             db=db,

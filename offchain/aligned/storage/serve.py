@@ -1,4 +1,4 @@
-"""Serves a local store's folder over HTTP on one machine (devnet); production has S3 or a web server for that."""
+"""Small HTTP servers on 127.0.0.1, and a local store's folder on one (devnet); production has S3 or a web server."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from aligned.storage.objects import KEY_PATTERN
 _COPY_BYTES = 1 << 16
 
 
-class FolderServer:
-    """HTTP server over the files of one folder, on 127.0.0.1.
+class LoopbackServer:
+    """Answers on 127.0.0.1, in threads of its own, from `start` to `stop`.
 
     Args:
-        folder: as given to `ObjectStore.from_url`.
+        handler: serves requests.
+        context: attributes that the handler's class gets.
         port: 0 takes a free one.
     """
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        handler = type("Handler", (_Handler,), {"folder": folder.absolute()})
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    def __init__(self, handler: type[BaseHTTPRequestHandler], context: dict[str, object], port: int) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (handler,), context))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
-    def base_url(self) -> str:
-        """What to give the store as its public base URL."""
+    def url(self) -> str:
+        """Base URL."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def start(self) -> None:
@@ -51,6 +51,18 @@ class FolderServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class FolderServer(LoopbackServer):
+    """The files of one folder. Its `url` is what to give the store as its public base URL.
+
+    Args:
+        folder: as given to `ObjectStore.from_url`.
+        port: 0 takes a free one.
+    """
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        super().__init__(_Handler, {"folder": folder.absolute()}, port)
 
 
 class _Handler(BaseHTTPRequestHandler):

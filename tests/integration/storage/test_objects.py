@@ -25,11 +25,11 @@ def server(tmp_path: Path) -> Iterator[FolderServer]:
 
 @pytest.fixture
 def store(tmp_path: Path, server: FolderServer) -> ObjectStore:
-    return ObjectStore.from_url(str(tmp_path / "store"), server.base_url)
+    return ObjectStore.from_url(str(tmp_path / "store"), server.url)
 
 
 def _status(server: FolderServer, raw_path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(server.base_url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
     connection.putrequest("GET", raw_path, skip_host=False)
     connection.endheaders()
     answer = connection.getresponse()
@@ -106,7 +106,7 @@ async def test_server__path_outside__is_not_found(tmp_path: Path, server: Folder
 
 
 async def test_server__other_method__is_refused(server: FolderServer) -> None:
-    connection = http.client.HTTPConnection(server.base_url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
     connection.request("PUT", "/k", b"x")
     assert connection.getresponse().status == 501
     connection.close()
