@@ -26,7 +26,7 @@ from aligned.proof_aggregator.planner import Planner
 from aligned.proof_aggregator.publisher import Publisher
 from aligned.proof_aggregator.revocations import Revocations
 from aligned.proof_aggregator.schedule import seconds_of_day
-from aligned.proof_aggregator.status import Status
+from aligned.proof_aggregator.status import Reader, Status
 from aligned.proof_aggregator.triggers import Policy
 from aligned.serving import create_app, serve
 from aligned.settings import ProofAggregatorSettings, Settings
@@ -46,7 +46,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         AlignedError: a setting, key or dependency is wrong at start, or an invariant broke.
     """
     async with open_context(settings) as context, _open_intake(settings, context) as intake:
-        await ProofAggregator(settings, context).run(stop, intake)
+        await ProofAggregator(settings, context, intake).run(stop)
 
 
 @asynccontextmanager
@@ -117,18 +117,18 @@ def policy_of(own: ProofAggregatorSettings) -> Policy:
 class ProofAggregator:
     """The aggregator's loops over their open dependencies."""
 
-    def __init__(self, settings: Settings, context: Context) -> None:
+    def __init__(self, settings: Settings, context: Context, intake: Intake | None = None) -> None:
         own = settings.proof_aggregator
         self._settings = settings
         self._context = context
         self._planner = Planner(context, policy_of(own))
         self._revocations = Revocations(context)
-        self._status = Status(
-            context, self._revocations, settings.chain.max_lag_s, own.low_balance_gwei * _GWEI
-        )
+        self._intake = intake
+        readers: list[Reader] = [self._revocations, *([] if intake is None else [intake.follower])]
+        self._status = Status(context, readers, settings.chain.max_lag_s, own.low_balance_gwei * _GWEI)
         self.app = create_app("Aligned proof aggregator", self._status.ready, context.metrics.render)
 
-    async def run(self, stop: asyncio.Event, intake: Intake | None = None) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Runs all loops until `stop`."""
         own, poll_s = self._settings.proof_aggregator, self._settings.proof_aggregator.poll_s
         context = self._context
@@ -145,6 +145,6 @@ class ProofAggregator:
             repeat("clean", Cleaner(context).step, stop, _CLEAN_S),
             repeat("gauges", self._status.show, stop, _GAUGES_S),
             self._revocations.run(stop, self._settings.chain.poll_s),
-            *(() if intake is None else intake.loops(stop, self._settings.chain.poll_s)),
+            *(() if self._intake is None else self._intake.loops(stop, self._settings.chain.poll_s)),
             serve(self.app, own.host, own.port, stop),
         )

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from aligned.chain.contracts import ProgramStatus
 from aligned.chain.errors import INSUFFICIENT_FUNDS
 from aligned.core.errors import DependencyError
 from aligned.proof_aggregator.context import Context
-from aligned.proof_aggregator.revocations import Revocations
 from aligned.storage.aggregation import aggregations
 
 PROGRAM_NOT_ALLOWED = "program_not_allowed"
 _STATES = ("proving", "proved", "submitted", "mined", "failed")
 
 
+class Reader(Protocol):
+    """Follows events of the chain."""
+
+    def check_alive(self, max_age_s: float) -> None:
+        """Raises DependencyError when the chain was not read to its end for so long."""
+
+
 class Status:
     """Asks chain and database.
 
     Args:
+        readers: of events.
         max_lag_s: not ready when the chain was not read to its end for so long.
         low_balance_wei: not ready when the account has less.
     """
 
     def __init__(
-        self, context: Context, revocations: Revocations, max_lag_s: float, low_balance_wei: int
+        self, context: Context, readers: Sequence[Reader], max_lag_s: float, low_balance_wei: int
     ) -> None:
         self._context = context
-        self._revocations = revocations
+        self._readers = readers
         self._max_lag_s = max_lag_s
         self._low_balance_wei = low_balance_wei
 
@@ -33,10 +43,11 @@ class Status:
         """Details for /readyz.
 
         Raises:
-            DependencyError: chain or database do not answer, the reader of events lags, the account is short of
+            DependencyError: chain or database do not answer, a reader of events lags, the account is short of
                 money (insufficient_funds), or the contract does not take a program of ours (program_not_allowed).
         """
-        self._revocations.check_alive(self._max_lag_s)
+        for reader in self._readers:
+            reader.check_alive(self._max_lag_s)
         balance_wei = await self.balance_wei()
         if balance_wei < self._low_balance_wei:
             raise DependencyError(INSUFFICIENT_FUNDS, f"{balance_wei} wei are less than low_balance_gwei")

@@ -135,12 +135,15 @@ async def test_ready__program_not_allowed_or_no_money__says_so(
     own_rig: AggregationRig, make: MakeParts
 ) -> None:
     parts = make(own_rig)
-    status = Status(parts.context, Revocations(parts.context), 60, 10**18)
+    status = Status(parts.context, [Revocations(parts.context)], 60, 10**18)
     assert (await status.ready())["levels"] == {"sp1": "native", "risc0": "native"}
+    # Every reader of events counts, and none has read anything yet.
+    with pytest.raises(DependencyError, match="cursor_stuck"):
+        await Status(parts.context, [Revocations(parts.context)], 0, 10**18).ready()
     own_rig.as_admin("disallowProgram", PROGRAMS[SP1])
     with pytest.raises(DependencyError, match="program_not_allowed"):
         await status.ready()
-    poor = Status(parts.context, Revocations(parts.context), 60, 10**21)
+    poor = Status(parts.context, [Revocations(parts.context)], 60, 10**21)
     with pytest.raises(DependencyError, match="insufficient_funds"):
         await poor.ready()
 
