@@ -102,6 +102,20 @@ contract AggregationTest is TestBase {
         assertTrue(!this.isOpening(hash, z, 0, openings, 0), "other blob");
     }
 
+    /// @dev Chains without the precompile answer a call with nothing; one with other parameters would name them.
+    function test_opening_precompileAnswersSomethingElse_refused() public {
+        uint256 order = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001;
+        bytes[4] memory answers =
+            [bytes(""), abi.encode(4096), abi.encode(uint256(4095), order), abi.encode(uint256(4096), order - 1)];
+        bytes memory openings = Aggregations.openings(1);
+        for (uint256 i = 0; i < answers.length; i++) {
+            vm.mockCall(address(10), "", answers[i]);
+            assertTrue(!this.isOpening(Aggregations.versionedHash(), 1, 0, openings, 0), "another answer");
+        }
+        vm.mockCall(address(10), "", abi.encode(uint256(4096), order));
+        assertTrue(this.isOpening(Aggregations.versionedHash(), 1, 0, openings, 0), "its answer");
+    }
+
     function testFuzz_record_fields_comeBack(uint32 count, uint8 blobs, uint32 program, uint40 number, uint40 time)
         public
     {

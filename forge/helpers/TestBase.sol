@@ -11,6 +11,7 @@ interface Vm {
     function fee(uint256 baseFee) external;
     function txGasPrice(uint256 price) external;
     function expectRevert() external;
+    function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
     function getBlockNumber() external view returns (uint256);
     function getBlockTimestamp() external view returns (uint256);
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -189,7 +190,5 @@ def test_functions__str_instead_of_bytes__raise_type_error() -> None:
 def test_stub__names__are_those_of_the_module() -> None:
     stub = raw("../../zkvm/native/aligned_native.pyi").decode()
     public = {name for name in dir(native) if not name.startswith("_")} - {"aligned_native"}
-    declared = {
-        line.split("(")[0].removeprefix("def ") for line in stub.splitlines() if line.startswith("def ")
-    }
-    assert public == declared | {"Verdict"}
+    declared = set(re.findall(r"^(?:def|class) (\w+)", stub, re.MULTILINE))
+    assert public == declared
