@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# How far `make demo` proves aggregations: native, or execute (after tools/build_prover.sh).
+# How far `make demo` proves aggregations: native, or execute (which first builds the executors: minutes once).
 LEVEL ?= native
 CHECKS := lint unit parity rust contracts forge integration faults e2e fork
 .PHONY: help setup demo test devnet bench bench-gas prove-fixtures bindings format clean $(CHECKS)
@@ -16,6 +16,7 @@ setup: ## prepare this clone: Python and npm packages, solc, native extension, c
 	@tools/setup.sh
 
 demo: setup ## real proofs through both products on a local devnet, ends with a table (LEVEL=execute runs the zkVMs)
+	@[ $(LEVEL) = native ] || tools/build_prover.sh execute
 	@$(VENV)/aligned demo --level $(LEVEL)
 
 test: setup ## lint and all tests, with the time of each step

@@ -19,6 +19,7 @@ from tests.aggregation_proofs import RISC0, SP1, Aggregation, Statement, aggrega
 from tests.integration.provers.conftest import Engines
 
 EXECUTE = ProvingLevel.EXECUTE
+GUEST_FIGURES = Path(__file__).resolve().parents[3] / "bench" / "guests.json"
 PROOFS_LEVEL = {SP1: ProvingLevel.COMPRESSED, RISC0: ProvingLevel.COMPOSITE}
 systems = pytest.mark.parametrize("system", list(AggregationSystem), ids=lambda system: system.wire_name)
 
@@ -67,6 +68,19 @@ async def test_user_proofs__real_proofs__root_of_their_leaves(
             assert result.public_values == chunk.statement.public_values
             assert result.cycles > 0
             assert any("executed, not proven" in text for text in result.not_checked)
+
+
+async def test_user_proofs__one_proof_more__costs_no_more_cycles_than_recorded(engine_of: Engines) -> None:
+    figures = json.loads(GUEST_FIGURES.read_text())["sp1"]["user_proofs"]
+    proofs = sample_proofs(SP1)[:2]
+    commitments = [proof.commitment(SP1) for proof in proofs]
+    async with engine_of(EXECUTE) as engine:
+        cycles = [
+            (await engine.user_proofs(SP1, [each.user_proof for each in proofs[:n]], commitments[:n])).cycles
+            for n in (1, 2)
+        ]
+    # The inputs' lengths move it by a few cycles.
+    assert cycles[1] - cycles[0] <= 1.05 * figures["marginal_cycles_per_proof"] < figures["bar"]
 
 
 @systems
