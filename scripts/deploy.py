@@ -22,7 +22,7 @@ from aligned.devnet.setup import deploy_named
 @click.option("--params", default="devnet", show_default=True, help="Name of a file in deployments/params.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the addresses go.")
 def cli(account: Any, params: str, output: Path | None) -> None:
-    """Deploy the contracts of the fast mode and verify what is on chain."""
+    """Deploy the contracts of both products and verify what is on chain."""
     provider = networks.provider
     if account is None and not provider.network.is_dev:
         raise click.UsageError("--account is needed on a real network")

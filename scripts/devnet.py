@@ -1,4 +1,4 @@
-"""`ape run devnet`: the whole system on this machine, on ports 8545 and 8080, until Ctrl-C.
+"""`ape run devnet`: the whole system on this machine, on ports 8545, 8080 and 8070, until Ctrl-C.
 
 Unmodified clients of the reference find it there: the contracts stand at the addresses that they have built in.
 """
