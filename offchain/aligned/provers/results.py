@@ -17,6 +17,7 @@ from aligned.provers.levels import ProvingLevel
 _SUMMARY = "result.json"
 _PROOF = "proof.bin"
 _PUBLIC_VALUES = "public_values.bin"
+STAND_IN = "no contract verifies a proof of this level: DevVerifier takes a stand-in on chain id 31337"
 
 
 def job_digest(parts: Iterable[bytes | Path]) -> str:
@@ -29,7 +30,7 @@ def job_digest(parts: Iterable[bytes | Path]) -> str:
 
 
 def is_finished(directory: Path) -> bool:
-    """Whether a job wrote its result, which can be read; result.json is written last."""
+    """Whether a job wrote its result, which can be read, and its proof where the level has one."""
     try:
         _load(directory)
     except DependencyError:
@@ -47,7 +48,7 @@ def load_chunk(directory: Path) -> ChunkResult:
 
 
 def load_final(directory: Path) -> FinalResult:
-    """The result of a `chunk` job.
+    """The result of a `chunk` job. Below the levels that reach the chain its proof is a stand-in, and it says so.
 
     Raises:
         DependencyError: result_damaged.
@@ -56,6 +57,7 @@ def load_final(directory: Path) -> FinalResult:
     if fields["level"].reaches_chain:
         return FinalResult(**fields, proof=read_proof(directory))
     stand_in = dev_proof(fields["level"].dev_proof_byte, fields["program_id"], fields["public_values"])
+    fields["not_checked"] += (STAND_IN,)
     return FinalResult(**fields, proof=stand_in)
 
 
@@ -81,6 +83,8 @@ def _load(directory: Path) -> dict[str, Any]:
         raise DependencyError(RESULT_DAMAGED, f"{directory}: {error!r}") from error
     if not consistent:
         raise DependencyError(RESULT_DAMAGED, f"{directory}: public_values.bin and result.json differ")
+    if fields["level"].needs_prover and not (directory / _PROOF).is_file():
+        raise DependencyError(RESULT_DAMAGED, f"{directory}: no {_PROOF}")
     return fields
 
 

@@ -15,7 +15,7 @@ from aligned.provers.base import UserProof
 from aligned.provers.commands import GIB, worker_command
 from aligned.provers.inputs import write_commitments, write_proofs
 from aligned.provers.levels import LEVELS, ProvingLevel
-from aligned.provers.results import is_finished, job_digest, load_chunk, load_final
+from aligned.provers.results import STAND_IN, is_finished, job_digest, load_chunk, load_final
 
 SP1, RISC0 = AggregationSystem.SP1, AggregationSystem.RISC0
 PROGRAM = bytes([3]) * 32
@@ -58,6 +58,24 @@ def test_load_final__level_below_groth16__stand_in_of_the_dev_verifier(
     assert load_final(folder).proof == dev_proof(byte, PROGRAM, VALUES)
 
 
+@pytest.mark.parametrize("system", LEVELS)
+def test_load_final__every_level__says_that_all_is_proved_only_where_a_contract_checks_the_proof(
+    tmp_path: Path, system: AggregationSystem
+) -> None:
+    """A worker at a proving level leaves `not_checked` empty: what is made of its proof is not its business."""
+    whole = set()
+    for level in LEVELS[system]:
+        folder = result(tmp_path / level, system=system.wire_name, level=level, not_checked=[])
+        (folder / "proof.bin").write_bytes(b"proof")
+        if not load_final(folder).not_checked:
+            whole.add(level)
+    assert whole == LEVELS[system] & {ProvingLevel.GROTH16, ProvingLevel.NETWORK}
+
+
+def test_load_final__stand_in__is_told_after_what_the_worker_says(tmp_path: Path) -> None:
+    assert load_final(result(tmp_path / "r")).not_checked == ("b", STAND_IN)
+
+
 @pytest.mark.parametrize("level", ["groth16", "network"])
 def test_load_final__groth16__the_proof_itself(tmp_path: Path, level: str) -> None:
     folder = result(tmp_path / "r", level=level)
@@ -85,6 +103,16 @@ def test_is_finished__file_missing__no(tmp_path: Path, missing: str) -> None:
     assert is_finished(folder)
     (folder / missing).unlink()
     assert not is_finished(folder)
+
+
+@pytest.mark.parametrize("level", ["compressed", "composite", "succinct", "groth16", "network"])
+def test_is_finished__proof_missing__not_where_the_level_proves(tmp_path: Path, level: str) -> None:
+    folder = result(tmp_path / "r", level=level)
+    assert not is_finished(folder)
+    with pytest.raises(DependencyError, match="result_damaged"):
+        load_chunk(folder)
+    (folder / "proof.bin").write_bytes(b"proof")
+    assert is_finished(folder)
 
 
 @given(st.lists(st.binary(max_size=8), max_size=4), st.lists(st.binary(max_size=8), max_size=4))
