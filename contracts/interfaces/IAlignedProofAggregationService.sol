@@ -69,9 +69,9 @@ interface IAlignedProofAggregationService is
 {
     /// @notice Records the root in `publicInputs` if an SP1 proof shows it and the transaction carries its blobs.
     /// @dev Anyone. Blob i of the transaction must be blob i of the public inputs; further blobs are ignored. Emits
-    /// AggregatedProofVerified. Reverts, in this order: ProgramNotAllowed, VerificationPaused, LeafCountOutOfRange,
-    /// MalformedPublicInputs, WrongOpeningsLength, RootAlreadyAggregated, BlobMissing, BlobOpeningInvalid, and as the
-    /// program's verifier does (IProofVerifier).
+    /// AggregatedProofVerified. Reverts, in this order: ProgramNotAllowed, VerificationPaused, MalformedPublicInputs
+    /// (no count), LeafCountOutOfRange, MalformedPublicInputs (another length), WrongOpeningsLength,
+    /// RootAlreadyAggregated, BlobMissing, BlobOpeningInvalid, and as the program's verifier does (IProofVerifier).
     /// @param programId The aggregating program: hash of its verifying key.
     /// @param publicInputs Its public values: root ‖ count ‖ (versioned hash ‖ value) for each blob, 32 bytes each.
     /// @param proof Proof bytes of the kind that the program's verifier takes.
