@@ -58,12 +58,18 @@ def pack_verdict(verdict: Verdict) -> bytes:
 
 
 def unpack_verdict(body: bytes) -> Verdict:
-    """Inverse of `pack_verdict`, without the length.
+    """Inverse of `pack_verdict`, without the length; what cannot be printed is escaped in code and reason.
+
+    They may quote the proof, so that its submitter chose some characters: no database takes a NUL.
 
     Raises:
         ValueError: the worker wrote something else.
     """
     match from_json(body):  # bounds depth, unlike the standard library
         case [bool(valid), str(code), str(reason), int() | float() as seconds]:
-            return Verdict(valid, code, reason, float(seconds))
+            return Verdict(valid, _printable(code), _printable(reason), float(seconds))
     raise ValueError("not a verdict")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

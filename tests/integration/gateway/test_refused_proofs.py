@@ -17,12 +17,19 @@ def _flipped(data: bytes, position: int) -> bytes:
     return data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
 
 
+def _saved_by(version: bytes) -> bytes:
+    """As the SDK of that version ends its file."""
+    return sp1().proof[:400] + len(version).to_bytes(8, "little") + version + b"\0"
+
+
 BAD: dict[str, tuple[Proof, str | None]] = {
     "sp1-flipped": (replace(sp1(), proof=_flipped(sp1().proof, 400_000)), "invalid_proof"),
     "sp1-truncated": (replace(sp1(), proof=sp1().proof[:-1]), "malformed_proof"),
     "sp1-half": (replace(sp1(), proof=sp1().proof[:600_000]), "malformed_proof"),
     "sp1-trailing": (replace(sp1(), proof=sp1().proof + b"\0"), "malformed_proof"),
     "sp1-garbage": (replace(sp1(), proof=b"\xff" * 5_000), "malformed_proof"),
+    "sp1-other-version": (replace(sp1(), proof=_saved_by(b"v5.0.0")), "unsupported_version"),
+    "sp1-nul-in-version": (replace(sp1(), proof=_saved_by(b"v9\0")), "unsupported_version"),
     "sp1-one-byte": (replace(sp1(), proof=b"\x01"), "malformed_proof"),
     "sp1-wrong-key": (replace(sp1(), key=sp1("agg", "agg").key), "key_mismatch"),
     "sp1-other-values": (replace(sp1(), public_inputs=sp1("fib_b").public_inputs), "public_input_mismatch"),

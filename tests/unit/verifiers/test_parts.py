@@ -38,10 +38,27 @@ def test_framing__proof__comes_back(data: VerificationData, proof_file: Path | N
     assert unpack_proof(frame[8:]) == (data, proof_file)
 
 
-@given(st.booleans(), st.text(max_size=50), st.text(max_size=50), st.floats(0, 100))
+printable = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), max_size=50)
+
+
+@given(st.booleans(), printable, printable, st.floats(0, 100))
 def test_framing__verdict__comes_back(valid: bool, code: str, reason: str, seconds: float) -> None:
     verdict = Verdict(valid, code, reason, seconds)
     assert unpack_verdict(pack_verdict(verdict)[8:]) == verdict
+
+
+@given(st.text(max_size=50), st.text(max_size=50))
+def test_framing__verdict_with_any_characters__is_printable(code: str, reason: str) -> None:
+    verdict = unpack_verdict(pack_verdict(Verdict(False, code, reason))[8:])
+    assert verdict.code.isprintable()
+    assert verdict.reason.isprintable()
+
+
+def test_framing__control_characters_in_a_reason__are_escaped() -> None:
+    verdict = unpack_verdict(
+        pack_verdict(Verdict(False, "x\0", "SP1 v9\0\n\x1b[2J\u202e, expected v6.1.0"))[8:]
+    )
+    assert (verdict.code, verdict.reason) == (r"x\x00", r"SP1 v9\x00\n\x1b[2J\u202e, expected v6.1.0")
 
 
 @given(st.binary(max_size=80))
