@@ -26,7 +26,7 @@ class Leftovers:
 
     def remove(self) -> None:
         """Deletes them."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder)
 
 
 class Spool:
@@ -41,7 +41,10 @@ class Spool:
         return self._folder / proof_id.hex
 
     def leftovers(self) -> Iterator[Leftovers]:
-        """What gateways that ended without cleaning up have left; each is locked while it is looked at."""
+        """What gateways that ended without cleaning up have left; each is locked while it is looked at.
+
+        A folder without a lock file is empty: its gateway is just about to lock it.
+        """
         for folder in sorted(self._parent.iterdir()):
             if folder == self._folder or not folder.is_dir():
                 continue
@@ -54,34 +57,53 @@ class Spool:
 def open_spool(parent: Path) -> Iterator[Spool]:
     """A fresh folder below `parent`, removed at the end unless a file was left in it on purpose."""
     parent.mkdir(parents=True, exist_ok=True)
-    folder = parent / uuid.uuid4().hex
-    folder.mkdir()
-    with _locked(folder) as ours:
-        assert ours
-        try:
-            yield Spool(parent, folder)
-        finally:
-            if not list(_ids(folder)):
-                shutil.rmtree(folder, ignore_errors=True)
+    while True:
+        folder = parent / uuid.uuid4().hex
+        folder.mkdir()
+        with _locked(folder, os.O_CREAT) as ours:
+            if not ours:  # another gateway found it not yet locked, and sweeps it
+                continue
+            try:
+                yield Spool(parent, folder)
+            finally:
+                if not list(_ids(folder)):
+                    _remove(folder)
+            return
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Whether the folder is ours for the block; a lock ends with its process."""
+def _locked(folder: Path, flags: int = 0) -> Iterator[bool]:
+    """Whether the folder is ours for the block; a lock ends with its process.
+
+    Args:
+        flags: os.O_CREAT for a new folder; others are locked only if their owner came to it.
+    """
     try:
-        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-    except FileNotFoundError:  # its owner removed it just now
+        lock = os.open(folder / _LOCK, os.O_RDWR | flags, 0o600)
+    except FileNotFoundError:
         yield False
         return
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield _lock(folder, lock)
     finally:
         os.close(lock)
+
+
+def _lock(folder: Path, lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Who had the lock before us may have removed the file, and others do not meet us at a removed one.
+        return os.path.samestat(os.fstat(lock), (folder / _LOCK).stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def _remove(folder: Path) -> None:
+    """The lock goes last: what is left when we are killed meanwhile is found again."""
+    with suppress(OSError):
+        for proof_id in list(_ids(folder)):
+            (folder / proof_id.hex).unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ids(folder: Path) -> Iterator[uuid.UUID]:
