@@ -30,7 +30,8 @@ UPDATE proofs SET aggregation_id = %(id)s, leaf_index = placed.start + chunk_pos
 FROM unnest(%(chunks)s::bigint[], %(starts)s::int[]) AS placed (chunk_id, start)
 WHERE proofs.chunk_id = placed.chunk_id
 """
-_SAME_ROOT = "SELECT id, state FROM aggregations WHERE root = %s AND state <> 'failed'"
+# Locked: chunks that join it must be seen by whoever changes its state next.
+_SAME_ROOT = "SELECT id, state FROM aggregations WHERE root = %s AND state <> 'failed' FOR SHARE"
 _CHUNKS = "SELECT id, result FROM chunks WHERE aggregation_id = %s AND NOT repeated ORDER BY position"
 _BLOBS = (
     "SELECT kzg_commitment || opening_proof AS opening FROM blobs WHERE aggregation_id = %s ORDER BY position"
@@ -149,7 +150,7 @@ async def create(
 
 
 async def same_root(conn: Connection, root: bytes) -> tuple[int, str] | None:
-    """(id, state) of the aggregation that has this root already."""
+    """(id, state) of the aggregation that has this root already; the state stays so until the transaction ends."""
     row = await (await conn.execute(_SAME_ROOT, (root,))).fetchone()
     return None if row is None else (row["id"], row["state"])
 
