@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from aligned.chain.abi import ContractAbi
@@ -53,10 +53,14 @@ class ChainClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.close()
+
+    def pinned(self) -> Self:
+        """A view whose reads all come from one endpoint; see `RpcPool.pinned`. Closing it closes this client."""
+        view = copy.copy(self)
+        view._rpc = self._rpc.pinned()  # noqa: SLF001 - a copy of ours
+        return view
 
     async def rpc(self, method: str, *params: object) -> Any:
         """Any JSON-RPC method; raw JSON result."""
@@ -167,11 +171,9 @@ class ChainClient:
     ) -> list[LogEntry]:
         """All logs of both blocks and between, in chain order; ranges that a node refuses are halved."""
         found: list[LogEntry] = []
-        start = from_block
-        while start <= to_block:
-            end = min(to_block, start + self._log_range_blocks - 1)
-            found += await self._logs(address, topics, start, end)
-            start = end + 1
+        size = self._log_range_blocks
+        for start in range(from_block, to_block + 1, size):
+            found += await self._logs(address, topics, start, min(to_block, start + size - 1))
         return found
 
     async def _logs(self, address: bytes, topics: Topics, start: int, end: int) -> list[LogEntry]:
@@ -187,9 +189,8 @@ class ChainClient:
             if start == end or not error.is_range_error:
                 raise
         middle = (start + end) // 2
-        return await self._logs(address, topics, start, middle) + await self._logs(
-            address, topics, middle + 1, end
-        )
+        lower = await self._logs(address, topics, start, middle)
+        return lower + await self._logs(address, topics, middle + 1, end)
 
     async def get_receipt(self, tx_hash: bytes) -> ChainReceipt | None:
         """Receipt of a mined transaction, None for one that is pending or unknown."""
@@ -237,9 +238,7 @@ def log_entry(item: dict[str, Any]) -> LogEntry:
 
 
 def _log_entries(items: list[dict[str, Any]]) -> list[LogEntry]:
-    return sorted(
-        (log_entry(item) for item in items), key=lambda entry: (entry.block_number, entry.log_index)
-    )
+    return sorted(map(log_entry, items), key=lambda entry: (entry.block_number, entry.log_index))
 
 
 def _number(text: str) -> int:
@@ -247,9 +246,9 @@ def _number(text: str) -> int:
 
 
 def _topic(topic: bytes | Sequence[bytes] | None) -> object:
-    if topic is None or isinstance(topic, bytes):
-        return None if topic is None else hex_bytes(topic)
-    return [hex_bytes(choice) for choice in topic]
+    if isinstance(topic, bytes):
+        return hex_bytes(topic)
+    return None if topic is None else [hex_bytes(choice) for choice in topic]
 
 
 def _call_fields(to: bytes, data: bytes, sender: bytes | None, value_wei: int) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """Reads a contract's events exactly once, across restarts and reorganisations.
 
 The handler's rows and the cursor move in one database transaction. Hashes of passed blocks are kept; when the chain
-no longer has the last of them, everything from the first changed block on is undone and read again.
+no longer has the last of them, everything from the first changed block on is undone and read again. All answers of one
+step come from one endpoint: only a node that has the blocks can say that they hold no logs.
 """
 
 from __future__ import annotations
@@ -124,50 +125,47 @@ class EventCursor:
         return handled
 
     async def _step(self, position: _Position, handle: Handler, on_reorg: ReorgHandler | None) -> bool:
-        head = await self._client.block_number() - self._confirmations
-        fork = await self._fork_point(position, head)
+        node = self._client.pinned()
+        head = await node.block_number() - self._confirmations
+        fork = await self._fork_point(node, position, head)
         if fork is not None:
             return await self._rewind(position, fork, on_reorg)
         if position.next_block > head:
             return False
         last = min(head, position.next_block + self._range_blocks - 1)
-        return await self._advance(position, last, handle)
+        return await self._advance(node, position, last, handle)
 
-    async def _advance(self, position: _Position, last: int, handle: Handler) -> bool:
-        before = await self._held_block(last)
-        logs = await self._client.get_logs(self._address, self._topics, position.next_block, last)
-        tail_start = max(position.next_block, last - _TAIL_BLOCKS)
-        tail = [await self._held_block(number) for number in range(tail_start, last)]
-        after = await self._held_block(last)
-        # The three answers must come from one chain, and it must be the one that we followed so far.
-        if before.hash != after.hash or await self._fork_point(position, last) is not None:
-            # Not True: two endpoints on different chains would have us ask them without a pause.
+    async def _advance(self, node: ChainClient, position: _Position, last: int, handle: Handler) -> bool:
+        before = await _held_block(node, last)
+        logs = await node.get_logs(self._address, self._topics, position.next_block, last)
+        passed = [*await _blocks_to_keep(node, position.next_block, last, logs), before]
+        after = await _held_block(node, last)
+        # All answers must come from one chain, and it must be the one that we followed so far.
+        if (
+            before.hash != after.hash
+            or not _are_logs_of(passed, logs)
+            or await self._fork_point(node, position, last) is not None
+        ):
+            # Not True: a node that changes its mind would have us ask it without a pause.
             raise DependencyError(CHAIN_UNAVAILABLE, f"answers about block {last} are of different chains")
         async with self._db.transaction() as conn:
             if not await self._still_at(conn, position.next_block):
                 return True
             if logs:
                 await handle(conn, logs)
-            await self._save(conn, [*tail, before], logs)
+            await self._save(conn, passed)
         return True
 
-    async def _fork_point(self, position: _Position, head: int) -> int | None:
+    async def _fork_point(self, node: ChainClient, position: _Position, head: int) -> int | None:
         """First block that changed since we passed it, None while the chain is the one we know."""
         known = [(number, digest) for number, digest in position.passed if number <= head]
         for index, (number, digest) in enumerate(known):
-            if (await self._held_block(number)).hash == digest:
+            if (await _held_block(node, number)).hash == digest:
                 return None if index == 0 else number + 1
         # A node that is merely behind has none of our blocks above its head; that is no reorganisation.
         if not known:
             return None
         return self._start_block
-
-    async def _held_block(self, number: int) -> Block:
-        """A block at or below the head. Only another hash proves a fork: a node without the block is behind."""
-        block = await self._client.get_block(number)
-        if block is None:
-            raise DependencyError(CHAIN_UNAVAILABLE, f"the node does not have block {number} below the head")
-        return block
 
     async def _rewind(self, position: _Position, from_block: int, on_reorg: ReorgHandler | None) -> bool:
         _log.warning(
@@ -213,26 +211,45 @@ class EventCursor:
         row = await found.fetchone()
         return row is not None and row["next_block"] == next_block
 
-    async def _save(self, conn: Connection, tail: list[Block], logs: list[LogEntry]) -> None:
-        passed = {entry.block_number: entry.block_hash for entry in logs[-KEPT_BLOCKS:]}
-        passed |= {block.number: block.hash for block in tail}
-        for number, digest in passed.items():
+    async def _save(self, conn: Connection, passed: list[Block]) -> None:
+        for block in passed:
             await conn.execute(
                 "INSERT INTO chain_cursor_block (name, number, hash) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                (self._name, number, digest),
+                (self._name, block.number, block.hash),
             )
         await conn.execute(
             "DELETE FROM chain_cursor_block WHERE name = %(name)s AND number NOT IN (SELECT number FROM"
             " chain_cursor_block WHERE name = %(name)s ORDER BY number DESC LIMIT %(kept)s)",
             {"name": self._name, "kept": KEPT_BLOCKS},
         )
-        await self._move(conn, tail[-1].number + 1)
+        await self._move(conn, passed[-1].number + 1)
 
     async def _move(self, conn: Connection, next_block: int) -> None:
         await conn.execute(
             "UPDATE chain_cursor SET next_block = %s, updated_at = now() WHERE name = %s",
             (next_block, self._name),
         )
+
+
+async def _held_block(node: ChainClient, number: int) -> Block:
+    """A block at or below the head. Only another hash proves a fork: a node without the block is behind."""
+    block = await node.get_block(number)
+    if block is None:
+        raise DependencyError(CHAIN_UNAVAILABLE, f"the node does not have block {number} below the head")
+    return block
+
+
+async def _blocks_to_keep(node: ChainClient, first: int, last: int, logs: list[LogEntry]) -> list[Block]:
+    """Blocks from `first` on and before `last` that a later reorganisation is measured against, oldest first."""
+    numbers = {entry.block_number for entry in logs[-KEPT_BLOCKS:]} - {last}
+    numbers |= set(range(max(first, last - _TAIL_BLOCKS), last))
+    return [await _held_block(node, number) for number in sorted(numbers)]
+
+
+def _are_logs_of(passed: list[Block], logs: list[LogEntry]) -> bool:
+    """Whether no log is of another block than the one passed at its height."""
+    hashes = {block.number: block.hash for block in passed}
+    return all(hashes.get(entry.block_number, entry.block_hash) == entry.block_hash for entry in logs)
 
 
 async def _sleep(seconds: float, stop: asyncio.Event) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -82,6 +83,17 @@ class RpcPool:
             for url in urls
         ]
         self._chain_id = chain_id
+        self._pins = False
+
+    def pinned(self) -> Self:
+        """The same endpoints, of which the first one that answers is the only one asked from then on.
+
+        For reads that are compared with each other: a node that is behind answers `[]` for logs of blocks that it
+        does not have, so logs of one endpoint say nothing about blocks of another.
+        """
+        view = copy.copy(self)
+        view._pins = True  # noqa: SLF001 - a copy of ours
+        return view
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -104,7 +116,7 @@ class RpcPool:
             try:
                 if not endpoint.chain_checked:
                     await self._check_chain(endpoint)
-                return _decoded(endpoint, method, await _ask(endpoint, method, params), decode)
+                found = _decoded(endpoint, method, await _ask(endpoint, method, params), decode)
             except RpcError as error:
                 if (
                     method == "eth_sendRawTransaction"
@@ -112,10 +124,13 @@ class RpcPool:
                     or error.is_range_error
                 ):
                     raise
-                last = error
+                last = _cool_down(endpoint, error)
             except DependencyError as error:
-                endpoint.retry_at = time.monotonic() + _COOL_DOWN_S
-                last = error
+                last = _cool_down(endpoint, error)
+            else:
+                if self._pins:
+                    self._endpoints = [endpoint]
+                return found
         raise last
 
     async def _check_chain(self, endpoint: _Endpoint) -> None:
@@ -131,6 +146,11 @@ def _host(url: str) -> str:
     # Never the whole URL: user, path and query are where keys are.
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def _cool_down(endpoint: _Endpoint, error: DependencyError) -> DependencyError:
+    endpoint.retry_at = time.monotonic() + _COOL_DOWN_S
+    return error
 
 
 async def _ask(endpoint: _Endpoint, method: str, params: Sequence[object]) -> Any:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,38 +13,10 @@ from aligned.chain.errors import TxReverted
 from aligned.chain.rpc import RpcError
 from aligned.core.errors import DependencyError
 from tests.integration.chain.code import COUNTER, REVERTER, TARGET, emit, place
+from tests.integration.chain.nodes import rpc_error, scripted_node
 from tests.integration.node import Anvil
 
 DEAD = "http://127.0.0.1:1"
-Reply = Callable[[str, list[Any]], dict[str, Any]]
-
-
-@asynccontextmanager
-async def _node(reply: Reply, chain_id: int = 31337) -> AsyncIterator[tuple[str, list[str]]]:
-    """A JSON-RPC server that says what `reply` says, and the methods it was asked."""
-    asked: list[str] = []
-
-    async def handle(request: web.Request) -> web.Response:
-        call = json.loads(await request.text())
-        if call["method"] == "eth_chainId":
-            return web.json_response({"jsonrpc": "2.0", "id": call["id"], "result": hex(chain_id)})
-        asked.append(call["method"])
-        return web.json_response({"jsonrpc": "2.0", "id": call["id"]} | reply(call["method"], call["params"]))
-
-    app = web.Application()
-    app.router.add_post("/{tail:.*}", handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v2/secret-key-secret-key-secret", asked
-    finally:
-        await runner.cleanup()
-
-
-def _error(code: int, message: str, **more: Any) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message} | more}
 
 
 async def test_client__first_url_dead__second_answers(anvil: Anvil) -> None:
@@ -62,7 +31,7 @@ async def test_client__first_url_dead__second_answers(anvil: Anvil) -> None:
 
 async def test_client__server_error_on_first_url__second_answers(anvil: Anvil) -> None:
     async with (
-        _node(lambda _m, _p: _error(-32603, "internal")) as (bad, asked),
+        scripted_node(lambda _m, _p: rpc_error(-32603, "internal")) as (bad, asked),
         ChainClient([bad, anvil.url], 31337) as client,
     ):
         assert await client.block_number() == 0
@@ -70,7 +39,7 @@ async def test_client__server_error_on_first_url__second_answers(anvil: Anvil) -
 
 
 async def test_client__url_of_another_chain__never_used(anvil: Anvil) -> None:
-    async with _node(lambda _m, _p: {"result": "0x63"}, chain_id=1) as (other, asked):
+    async with scripted_node(lambda _m, _p: {"result": "0x63"}, chain_id=1) as (other, asked):
         async with ChainClient([other, anvil.url], 31337) as client:
             assert await client.block_number() == 0
         async with ChainClient([other], 31337) as client:
@@ -87,8 +56,8 @@ async def _last_block(client: ChainClient) -> int:
 async def test_call__node_without_the_contract__next_url_is_asked(answer: object) -> None:
     word = "0x" + (7).to_bytes(32).hex()
     async with (
-        _node(lambda _m, _p: {"result": answer}) as (behind, asked),
-        _node(lambda _m, _p: {"result": word}) as (good, _),
+        scripted_node(lambda _m, _p: {"result": answer}) as (behind, asked),
+        scripted_node(lambda _m, _p: {"result": word}) as (good, _),
         ChainClient([behind, good], 31337) as client,
     ):
         assert await _last_block(client) == 7
@@ -115,7 +84,7 @@ async def test_client__all_dead__is_retryable_and_hides_the_url() -> None:
 
 async def test_client__revert__no_other_url_is_asked(anvil: Anvil) -> None:
     place(anvil, REVERTER)
-    async with _node(lambda _m, _p: {"result": "0x"}) as (second, asked):
+    async with scripted_node(lambda _m, _p: {"result": "0x"}) as (second, asked):
         async with ChainClient([anvil.url, second], 31337) as client:
             with pytest.raises(TxReverted):
                 await client.eth_call(TARGET, b"\x01\x02\x03\x04")
@@ -125,7 +94,7 @@ async def test_client__revert__no_other_url_is_asked(anvil: Anvil) -> None:
 @pytest.mark.parametrize(
     "answer", [b"", b"no json", b"[]", b'{"id":1}', b"null", b'{"error":"text"}', b'{"error":{"code":"x"}}']
 )
-async def test_client__nonsense_answer__is_a_dependency_error(answer: bytes) -> None:
+async def test_client__nonsense_answer__is_a_dependencyrpc_error(answer: bytes) -> None:
     async def handle(_request: web.Request) -> web.Response:
         return web.Response(body=answer, content_type="application/json")
 
@@ -142,9 +111,9 @@ async def test_client__nonsense_answer__is_a_dependency_error(answer: bytes) -> 
 
 
 @pytest.mark.parametrize("result", ["zz", 7, {}, [], {"number": "0x1"}])
-async def test_client__result_of_the_wrong_shape__is_a_dependency_error(result: object) -> None:
+async def test_client__result_of_the_wrong_shape__is_a_dependencyrpc_error(result: object) -> None:
     async with (
-        _node(lambda _m, _p: {"result": result}) as (url, _asked),
+        scripted_node(lambda _m, _p: {"result": result}) as (url, _asked),
         ChainClient([url], 31337) as client,
     ):
         for asked in (client.block_number(), client.get_block(1), client.get_receipt(b"\x00" * 32)):
@@ -166,19 +135,25 @@ async def test_get_logs__node_refuses_wide_ranges__all_logs_once_in_order(messag
     def reply(_method: str, params: list[Any]) -> dict[str, Any]:
         start, end = int(params[0]["fromBlock"], 16), int(params[0]["toBlock"], 16)
         if end - start >= 7:
-            return _error(-32005, message)
+            return rpc_error(-32005, message)
         entry = {"address": "0x" + "c0" * 20, "topics": [], "data": "0x", "blockHash": "0x" + "00" * 32}
         entry |= {"transactionHash": "0x" + "00" * 32, "logIndex": "0x0"}
         return {"result": [entry | {"blockNumber": hex(number)} for number in range(start, end + 1)]}
 
-    async with _node(reply) as (url, _asked), ChainClient([url], 31337, log_range_blocks=40) as client:
+    async with (
+        scripted_node(reply) as (url, _asked),
+        ChainClient([url], 31337, log_range_blocks=40) as client,
+    ):
         logs = await client.get_logs(TARGET, [], 10, 110)
     assert [entry.block_number for entry in logs] == list(range(10, 111))
 
 
-async def test_get_logs__one_block_refused__is_an_error() -> None:
+async def test_get_logs__one_block_refused__is_anrpc_error() -> None:
     async with (
-        _node(lambda _m, _p: _error(-32005, "query returned more than 10000 results")) as (url, _asked),
+        scripted_node(lambda _m, _p: rpc_error(-32005, "query returned more than 10000 results")) as (
+            url,
+            _asked,
+        ),
         ChainClient([url], 31337) as client,
     ):
         with pytest.raises(RpcError):
