@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -50,6 +51,7 @@ class Broadcaster:
 
     async def open(self, wanted: Request, gas_limit: int) -> tuple[Request, Attempt | None]:
         """Journals a new request with its first form; (the known request, None) if another process was faster."""
+        await _make_sidecar(wanted)
         fees = await self.offer(wanted)
         async with self._db.transaction() as conn:
             await self._journal.lock(conn)
@@ -62,6 +64,7 @@ class Broadcaster:
 
     async def move(self, request: Request) -> Attempt:
         """Opens a request again at a new nonce, its old one being used up."""
+        await _make_sidecar(request)
         fees = await self.offer(request)
         async with self._db.transaction() as conn:
             await self._journal.lock(conn)
@@ -77,6 +80,7 @@ class Broadcaster:
 
     async def push(self, request: Request, *, cancel: bool) -> None:
         """Raises the fees of `request` and of everything that must be mined before it."""
+        await _make_sidecar(request)
         chain_nonce = await self._client.nonce(self._address)
         async with self._db.transaction() as conn:
             await self._journal.lock(conn)
@@ -147,7 +151,8 @@ class Broadcaster:
     async def _add(
         self, conn: Connection, request: Request, number: int, fees: Fees, *, cancel: bool
     ) -> Attempt:
-        attempt = self._sign(request, number, fees, cancel=cancel)
+        # In a thread, because the sidecars of others that must be raised too may not be made yet.
+        attempt = await asyncio.to_thread(self._sign, request, number, fees, cancel=cancel)
         await self._journal.add_attempt(conn, request.key, attempt)
         return attempt
 
@@ -191,6 +196,12 @@ class Broadcaster:
             _log.warning("waiting_for_lower_fees", key=request.key, prices=prices, caps=self._caps)
             raise DependencyError(FEES_ABOVE_CAP, f"{request.key}: {prices}, {self._caps}")
         return market_fees(prices, self._caps)
+
+
+async def _make_sidecar(request: Request) -> None:
+    """Has it cached before the account is locked: it takes long, and other senders of the account would wait."""
+    if request.blobs:
+        await asyncio.to_thread(sidecar_of, request.blobs)
 
 
 def _sidecar(request: Request, *, cancel: bool) -> Sidecar | None:

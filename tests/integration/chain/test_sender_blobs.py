@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from itertools import pairwise
 from typing import Any
 
 import pytest
 import rlp
 
+from aligned.chain import kzg
 from aligned.chain.fees import Caps
+from aligned.chain.journal import Journal
 from aligned.chain.kzg import Sidecar, check_sidecar, sidecar_of
 from aligned.core.blob import encode_blobs
 from aligned.core.errors import ConflictError, DependencyError
-from aligned.storage.postgres import Database
+from aligned.storage.postgres import Connection, Database
 from tests.integration.chain.code import BLOB_COUNTER, TARGET, count, place
 from tests.integration.chain.sending import WORD, Make, attempts_of, until, until_attempts, until_pending
 from tests.integration.node import Anvil
@@ -49,6 +52,28 @@ async def test_send__blobs__mined_once_and_paid_for(anvil: Anvil, make: Make, da
     (attempt,) = await attempts_of(database, "k")
     check_sidecar(*sidecar_in(attempt["raw"]))
     assert count(anvil) == 1
+
+
+async def test_send__sidecar__is_made_off_the_loop_and_before_the_account_is_locked(
+    anvil: Anvil, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(anvil, BLOB_COUNTER)
+    steps: list[str] = []
+    lock, cell_proofs = Journal.lock, kzg._cell_proofs
+
+    async def noted_lock(journal: Journal, conn: Connection) -> None:
+        steps.append("lock")
+        await lock(journal, conn)
+
+    def noted_proofs(blob: bytes) -> list[bytes]:
+        steps.append("loop" if threading.current_thread() is threading.main_thread() else "thread")
+        return cell_proofs(blob)
+
+    monkeypatch.setattr(Journal, "lock", noted_lock)
+    monkeypatch.setattr(kzg, "_cell_proofs", noted_proofs)
+    sidecar_of.cache_clear()
+    await make(anvil, anvil.new_account()).send("k", TARGET, WORD, blobs=BLOBS)
+    assert steps == ["thread", "thread", "lock"]
 
 
 async def test_send__key_of_other_blobs__is_refused(anvil: Anvil, make: Make) -> None:
