@@ -12,7 +12,7 @@ from aligned.chain.accounts import DEVNET_CHAIN_ID
 from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import ProtocolError
 from aligned.proof_aggregator.context import Line
-from aligned.provers.commands import worker_command
+from aligned.provers.commands import GIB, worker_command
 from aligned.provers.levels import LEVELS, ProvingLevel
 from aligned.provers.process import ProcessEngine
 from aligned.provers.programs import load_program_ids
@@ -67,7 +67,9 @@ def open_engine(own: ProofAggregatorSettings, level: ProvingLevel) -> ProcessEng
     folder = own.result_dir.absolute()
 
     def command(system: AggregationSystem, wanted: ProvingLevel) -> WorkerCommand:
-        return worker_command(system, wanted, _log_file(folder, system), folder=own.prover_dir)
+        limit_bytes = own.prover_memory_gib * GIB if wanted.needs_prover else None
+        log_file = _log_file(folder, system)
+        return worker_command(system, wanted, log_file, folder=own.prover_dir, memory_bytes=limit_bytes)
 
     return ProcessEngine(level, folder / "results", command, timeout_s=own.proving_timeout_s)
 

@@ -40,6 +40,11 @@ class GatewaySettings(Section):
     )
     upload_timeout_s: float = Field(default=60.0, gt=0, description="time limit for one upload")
     upload_idle_s: float = Field(default=10.0, gt=0, description="longest silence within an upload")
+    upload_min_bytes_per_s: int = Field(
+        default=16_384,
+        ge=0,
+        description="least average rate of an upload after its first upload_idle_s; 0: any",
+    )
     uploads_per_s: float = Field(default=20.0, gt=0, description="uploads a second of one client address")
     upload_burst: int = Field(default=200, gt=0, description="uploads of one client address at once")
     submissions_per_s: float = Field(
@@ -51,6 +56,10 @@ class GatewaySettings(Section):
     )
     reads_per_s: float = Field(default=100.0, gt=0, description="reads a second of one client address")
     read_burst: int = Field(default=1_000, gt=0, description="reads of one client address at once")
+    max_leaf_lists: int = Field(
+        default=4, gt=0, description="lists of an aggregation's leaves that are read at a time"
+    )
+    max_leaf_lists_per_ip: int = Field(default=2, gt=0, description="such lists of one client address")
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="networks (10.0.0.0/8) whose X-Forwarded-For is believed"
     )
@@ -98,6 +107,11 @@ class ProofAggregatorSettings(KeySettings):
     prover_dir: Path | None = Field(
         default=None,
         description="folder of the prover workers; none: where tools/build_prover.sh leaves them",
+    )
+    prover_memory_gib: int = Field(
+        default=22,
+        gt=0,
+        description="memory of a worker that proves, children included; one that takes more is killed",
     )
     chunk_proofs: int = Field(
         default=256, gt=0, le=23_808, description="proofs in a chunk, which is proved as soon as it is full"
