@@ -172,7 +172,7 @@ class Verification:
 
     async def _settle(self, job: Job, verdict: Verdict) -> None:
         if verdict.valid:
-            await self._statements.write(lambda conn: submissions.accept(conn, job.id))
+            await self._accept(job)
             return
         async with self._db.transaction() as conn:
             rejected = await submissions.reject(conn, job.id, verdict.code, verdict.reason)
@@ -180,6 +180,11 @@ class Verification:
         if rejected:
             with suppress(DependencyError):  # costs room, nothing else
                 await self._store.delete(job.proof_object)
+
+    async def _accept(self, job: Job) -> None:
+        if not await self._statements.write(lambda conn: submissions.accept(conn, job.id)):
+            async with self._db.transaction() as conn:
+                await submissions.accept_orphaned(conn, job.id)
 
     async def _take_over(self) -> bool:
         """Queues rows whose process is gone."""

@@ -225,8 +225,9 @@ async def test_payment__orphaned__refused_and_running_proofs_wait(gateway: Runni
     assert await gateway.quota(user) == 8
 
 
-async def test_payment__orphaned_during_verification__proof_is_unpaid(
-    gateway: Running, user: Submitter, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("others", "state"), [(0, "unpaid"), (1, "pending")])
+async def test_payment__orphaned_during_verification__another_pays_or_the_proof_is_unpaid(
+    gateway: Running, user: Submitter, others: int, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = gateway.gateway._context.pool
     verify, held = pool.verify, asyncio.Event()
@@ -240,6 +241,9 @@ async def test_payment__orphaned_during_verification__proof_is_unpaid(
     await eventually(lambda: _has(gateway, user, "verifying"), lambda: "verifying")
     async with gateway.db.transaction() as conn:
         await conn.execute("UPDATE quotas SET orphaned = TRUE WHERE address = %s", (user.address,))
+    for _ in range(others):  # pays for what is unpaid, and nothing is yet
+        await pay(gateway.db, user.address)
     held.set()
     answer = await sent
-    assert (answer.status_code, answer.json()["state"]) == (201, "unpaid")
+    assert (answer.status_code, answer.json()["state"]) == (201, state)
+    assert await gateway.quota(user) == 9 * others

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
+from uuid import UUID
 
 from aligned.storage.postgres import Connection
 
@@ -38,6 +39,9 @@ RETURNING quotas.id, quotas.address
 """
 _HOLD = """
 UPDATE proofs SET state = 'unpaid', updated_at = now() WHERE quota_id = ANY(%s) AND state = 'pending'
+"""
+_LOCK = """
+SELECT id FROM quotas WHERE address = (SELECT address FROM proofs WHERE id = %s) ORDER BY valid_until_s, id FOR UPDATE
 """
 _ROOM = """
 SELECT id, proofs - used AS free FROM quotas
@@ -97,7 +101,7 @@ async def record(conn: Connection, payments: Sequence[Payment]) -> None:
         assert quota is not None
         await conn.execute(_RESTORE, (quota["id"],))
     for address in sorted({payment.address for payment in payments}):
-        await _charge_unpaid(conn, address)
+        await charge_unpaid(conn, address)
 
 
 async def orphan_from(conn: Connection, block: int) -> None:
@@ -108,16 +112,15 @@ async def orphan_from(conn: Connection, block: int) -> None:
     orphaned = await (await conn.execute(_ORPHAN, (block,))).fetchall()
     await conn.execute(_HOLD, ([row["id"] for row in orphaned],))
     for address in sorted({row["address"] for row in orphaned}):
-        await _charge_unpaid(conn, address)
+        await charge_unpaid(conn, address)
 
 
-async def active_accounts(conn: Connection) -> int:
-    """Accounts with a payment or grant that has not run out of time."""
-    row = await (await conn.execute(_ACTIVE)).fetchone()
-    return 0 if row is None else int(row["active"])
+async def lock_quotas(conn: Connection, proof_id: UUID) -> None:
+    """Locks all quotas of a proof's account, before the proof itself is: everybody takes them in this order."""
+    await conn.execute(_LOCK, (proof_id,))
 
 
-async def _charge_unpaid(conn: Connection, address: bytes) -> None:
+async def charge_unpaid(conn: Connection, address: bytes) -> None:
     """Charges proofs whose own payment left the chain to other payments of the account, oldest proofs first."""
     for quota in await (await conn.execute(_ROOM, (address,))).fetchall():
         moved = await (await conn.execute(_UNPAID, (address, quota["free"]))).fetchall()
@@ -127,3 +130,9 @@ async def _charge_unpaid(conn: Connection, address: bytes) -> None:
             await conn.execute(_GIVE_BACK, (count, former))
         await conn.execute(_CHARGE, (len(moved), quota["id"]))
         await conn.execute(_MOVE, (quota["id"], [row["id"] for row in moved]))
+
+
+async def active_accounts(conn: Connection) -> int:
+    """Accounts with a payment or grant that has not run out of time."""
+    row = await (await conn.execute(_ACTIVE)).fetchone()
+    return 0 if row is None else int(row["active"])

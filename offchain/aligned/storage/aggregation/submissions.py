@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from aligned.core.aggregation import AggregationSystem
+from aligned.storage.aggregation import payments
 from aligned.storage.aggregation.accounts import Now
 from aligned.storage.postgres import Connection
 
@@ -46,8 +47,15 @@ SELECT %(id)s, 'gateway', %(address)s, %(nonce)s, charged.id, %(system)s, %(prog
        %(size_bytes)s, %(signature)s, %(deadline_s)s, now() + make_interval(secs => %(lease_s)s)
 FROM charged RETURNING id
 """
+# One round trip for all but the rare case. The quota is locked first: the payments poller waits, or we for it.
+_ACCEPT_PAID = """
+UPDATE proofs SET state = 'pending', updated_at = now()
+WHERE id = %s AND state = 'verifying'
+      AND NOT (SELECT orphaned FROM quotas WHERE quotas.id = proofs.quota_id FOR SHARE)
+RETURNING id
+"""
 _ACCEPT = """
-UPDATE proofs SET state = 'pending', updated_at = now() WHERE id = %s AND state = 'verifying' RETURNING state
+UPDATE proofs SET state = 'pending', updated_at = now() WHERE id = %s AND state = 'verifying' RETURNING state, address
 """
 _QUOTA_OF = """
 SELECT quotas.id FROM quotas JOIN proofs ON proofs.quota_id = quotas.id WHERE proofs.id = %s
@@ -155,14 +163,24 @@ async def reserve(conn: Connection, submission: Submission, now: Now, lease_s: f
         return False
 
 
-async def accept(conn: Connection, proof_id: UUID) -> str | None:
-    """The proof is valid: it waits in the queue, or is unpaid if its payment left the chain meanwhile.
+async def accept(conn: Connection, proof_id: UUID) -> bool:
+    """The proof is valid: it waits in the queue. One statement.
 
     Returns:
-        The new state; None if it was not in state verifying.
+        Whether it does; if not, its payment left the chain, or it was not in state verifying.
     """
+    return await (await conn.execute(_ACCEPT_PAID, (proof_id,))).fetchone() is not None
+
+
+async def accept_orphaned(conn: Connection, proof_id: UUID) -> None:
+    """The proof is valid and its payment left the chain: another payment of its account pays, or it is unpaid.
+
+    Does nothing with a proof that is not in state verifying. Needs a transaction.
+    """
+    await payments.lock_quotas(conn, proof_id)
     row = await (await conn.execute(_ACCEPT, (proof_id,))).fetchone()
-    return None if row is None else str(row["state"])
+    if row is not None and row["state"] == "unpaid":
+        await payments.charge_unpaid(conn, row["address"])
 
 
 async def reject(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -101,6 +102,13 @@ async def quotas(db: Database) -> list[tuple[int, int, bool]]:
     """(proofs, used, orphaned) of all quotas, oldest first."""
     rows = await query(db, "SELECT proofs, used, orphaned FROM quotas ORDER BY id")
     return [(row["proofs"], row["used"], row["orphaned"]) for row in rows]
+
+
+async def somebody_waits(db: Database) -> None:
+    """Until a session waits for a lock."""
+    async with asyncio.timeout(30):
+        while not await query(db, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 def columns(rows: Sequence[dict[str, Any]], name: str) -> list[Any]:

@@ -17,6 +17,7 @@ from tests.integration.storage.aggregation.rows import (
     query,
     quotas,
     record,
+    somebody_waits,
     states,
     submit,
 )
@@ -155,7 +156,7 @@ async def test_pending__verdict_while_the_payment_is_being_orphaned__is_unpaid(d
         accepting = asyncio.create_task(
             query(db, "UPDATE proofs SET state = 'pending' WHERE nonce = 0 RETURNING state")
         )
-        await _somebody_waits(db)
+        await somebody_waits(db)
         assert not accepting.done()
     assert await accepting == [{"state": "unpaid"}]
 
@@ -166,7 +167,7 @@ async def test_orphan__verdict_not_yet_committed__waits_and_takes_it_back(db: Da
     async with db.transaction() as conn:
         await conn.execute("UPDATE proofs SET state = 'pending' WHERE nonce = 0")
         orphaning = asyncio.create_task(orphan_from(db, 10))
-        await _somebody_waits(db)
+        await somebody_waits(db)
         assert not orphaning.done()
     await orphaning
     assert await states(db) == ["unpaid"]
@@ -196,10 +197,3 @@ async def test_active_accounts__counts_accounts_with_time_left(db: Database) -> 
     await orphan_from(db, 0)
     async with db.transaction() as conn:
         assert await payments.active_accounts(conn) == 0
-
-
-async def _somebody_waits(db: Database) -> None:
-    """Until a session waits for a lock."""
-    async with asyncio.timeout(30):
-        while not await query(db, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)

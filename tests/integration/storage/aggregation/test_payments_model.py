@@ -24,6 +24,10 @@ _COUNTED = """
 SELECT quotas.id, quotas.used, count(proofs.id) FILTER (WHERE proofs.state <> 'rejected') AS proofs
 FROM quotas LEFT JOIN proofs ON proofs.quota_id = quotas.id GROUP BY quotas.id
 """
+_UNPAID_WITH_ROOM = """
+SELECT proofs.id FROM proofs JOIN quotas ON quotas.address = proofs.address
+WHERE proofs.id = %s AND proofs.state = 'unpaid' AND NOT quotas.orphaned AND quotas.used < quotas.proofs
+"""
 _WAITING = """
 SELECT proofs.state, quotas.orphaned, quotas.address = proofs.address AS own
 FROM proofs JOIN quotas ON quotas.id = proofs.quota_id WHERE proofs.state IN ('pending', 'unpaid')
@@ -84,10 +88,12 @@ class World:
         rows = await query(self.db, "SELECT id FROM proofs WHERE state = 'verifying' ORDER BY number LIMIT 1")
         async with self.db.transaction() as conn:
             for row in rows:
-                if self.random.random() < 0.7:
-                    await submissions.accept(conn, row["id"])
-                else:
+                if self.random.random() >= 0.7:
                     await submissions.reject(conn, row["id"], "invalid_proof", "bad")
+                elif not await submissions.accept(conn, row["id"]):
+                    await submissions.accept_orphaned(conn, row["id"])
+        for row in rows:
+            assert await query(self.db, _UNPAID_WITH_ROOM, row["id"]) == []
 
     async def prove(self) -> None:
         """The aggregator takes a proof."""

@@ -63,11 +63,12 @@ async def _reserve(conn: Any) -> None:
 
 async def _judge(conn: Any) -> None:
     found = await conn.execute(
-        "SELECT id FROM proofs WHERE state = 'verifying' ORDER BY leased_until LIMIT 2", ()
+        "SELECT id FROM proofs WHERE state = 'verifying' ORDER BY leased_until LIMIT 3", ()
     )
-    first, second = [row["id"] for row in await found.fetchall()]
-    assert await submissions.accept(conn, first) == "pending"
+    first, second, third = [row["id"] for row in await found.fetchall()]
+    assert await submissions.accept(conn, first)
     assert await submissions.reject(conn, second, "invalid_proof", "bad")
+    await submissions.accept_orphaned(conn, third)
 
 
 async def _chunk(conn: Any) -> None:
@@ -130,7 +131,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
     "next nonce": (lambda conn: accounts.next_nonce(conn, ACCOUNT), {"accounts_pkey"}),
     "quota rows": (lambda conn: accounts.quota_rows(conn, ACCOUNT, NOW.now_s), {"quotas_by_address"}),
     "reserve": (_reserve, {"accounts_pkey", "quotas_by_address", "quotas_pkey"}),
-    "verdicts": (_judge, {"proofs_pkey", "quotas_pkey", "proofs_verifying"}),
+    "verdicts": (_judge, {"proofs_pkey", "quotas_pkey", "quotas_by_address", "proofs_verifying"}),
     "take over": (lambda conn: submissions.take_over(conn, 30, 10), {"proofs_verifying", "proofs_pkey"}),
     "receipt": (
         _one_receipt,
