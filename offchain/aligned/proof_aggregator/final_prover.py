@@ -66,7 +66,7 @@ class FinalProver:
         try:
             await self._prove(job, results, commitments)
         except (BadProof, JobMalformed, ProtocolError, ProverFailed) as error:
-            await self._failed(job, error)
+            await self._failed(job, error, _suspects([chunk_id for chunk_id, _result in parts], error))
         except (UnsupportedLevel, DependencyError) as error:
             await self._postpone(job, error, failed=False)
         except OSError as error:
@@ -78,7 +78,12 @@ class FinalProver:
         flat = [each for part in commitments for each in part]
         expected = await asyncio.to_thread(expect, job.system, flat)
         result = await self._line.engine.chunk(job.system, results, commitments, expected.versioned_hashes)
-        self._check(job, result, expected)
+        try:
+            _check(job, result, expected)
+        except JobMalformed:
+            # Otherwise the next attempt gets the same result again.
+            await _remove(result.directory)
+            raise
         async with self._context.db.transaction() as conn:
             await aggregations.record_proof(
                 conn,
@@ -90,22 +95,15 @@ class FinalProver:
                 expected.rows,
             )
         # All of it is in the database now.
-        await asyncio.to_thread(shutil.rmtree, result.directory, ignore_errors=True)
+        await _remove(result.directory)
         self._context.metrics.succeeded("final_proofs")
         log.info("aggregation_proved", aggregation=job.id, level=result.level, not_proved=result.not_checked)
 
-    def _check(self, job: AggregationJob, result: FinalResult, expected: Expected) -> None:
-        """Root, count, blobs and their values must be those of the commitments, whatever the engine says."""
-        if expected.tree.root != job.root or result.public_values != expected.public_values:
-            raise JobMalformed(f"{WRONG_OUTPUT}: aggregation {job.id}: 0x{result.public_values[:64].hex()}…")
-        if result.program_id != job.program_id:
-            raise JobMalformed(f"{WRONG_OUTPUT}: proof of program 0x{result.program_id.hex()}")
-
-    async def _failed(self, job: AggregationJob, error: AlignedError) -> None:
-        """Tries again some times; then the chunks are proved anew, because one of their results may be bad."""
+    async def _failed(self, job: AggregationJob, error: AlignedError, suspects: Sequence[int]) -> None:
+        """Tries again some times; then the suspects are proved anew, because one of their results may be bad."""
         counts = error.code != PROVER_START
         if counts and job.attempts + 1 >= self._context.patience.max_attempts:
-            await self._give_up(job, str(error), None)
+            await self._give_up(job, str(error), suspects)
         else:
             await self._postpone(job, error, failed=counts)
 
@@ -116,14 +114,34 @@ class FinalProver:
         async with self._context.db.transaction() as conn:
             await leases.postpone(conn, aggregations.TABLE, job.lease, str(error), delay_s, failed=failed)
 
-    async def _give_up(self, job: AggregationJob, reason: str, again: list[int] | None) -> None:
-        """The aggregation fails; its chunks (or those in `again`) are proved anew."""
+    async def _give_up(self, job: AggregationJob, reason: str, again: Sequence[int]) -> None:
+        """The aggregation fails; the chunks in `again` are proved anew."""
         async with self._context.db.transaction() as conn:
-            freed = await aggregations.failed(conn, job, reason)
-            for chunk_id in freed if again is None else again:
-                await chunks.prove_again(conn, chunk_id, reason)
+            await aggregations.failed(conn, job, reason)
+            results = [await chunks.prove_again(conn, chunk_id, reason) for chunk_id in again]
+            # Before anybody can take the chunks: an engine would find its old result and call the job finished.
+            for result in filter(None, results):
+                await _remove(Path(result))
         self._context.metrics.failed(job.system, "chunk", RESULT_DAMAGED)
         log.error("aggregation_failed", aggregation=job.id, reason=reason)
+
+
+def _suspects(chunk_ids: Sequence[int], error: AlignedError) -> Sequence[int]:
+    """The chunk that the engine names, or all of them."""
+    index = error.index if isinstance(error, BadProof) else None
+    return chunk_ids if index is None or not 0 <= index < len(chunk_ids) else [chunk_ids[index]]
+
+
+def _check(job: AggregationJob, result: FinalResult, expected: Expected) -> None:
+    """Root, count, blobs and their values must be those of the commitments, whatever the engine says."""
+    if expected.tree.root != job.root or result.public_values != expected.public_values:
+        raise JobMalformed(f"{WRONG_OUTPUT}: aggregation {job.id}: 0x{result.public_values[:64].hex()}…")
+    if result.program_id != job.program_id:
+        raise JobMalformed(f"{WRONG_OUTPUT}: proof of program 0x{result.program_id.hex()}")
+
+
+async def _remove(folder: Path) -> None:
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _load(result: str) -> ChunkResult | None:

@@ -17,6 +17,7 @@ from aligned_native import keccak256
 from aligned.chain.kzg import trusted_setup
 from aligned.core.aggregation import AggregationSystem, dev_proof
 from aligned.core.blob import challenge, encode_blobs
+from aligned.core.errors import AlignedError
 from aligned.provers.base import ChunkResult, FinalResult, UserProof
 from aligned.provers.errors import PROVER_CRASHED, PROVER_START, BadProof, ProverFailed
 from aligned.provers.levels import ProvingLevel
@@ -32,6 +33,7 @@ class ScriptedEngine:
         down: it cannot be started.
         names_culprits: whether its verdicts say which proof is bad.
         lies: what it does to public values of final proofs.
+        refuses: raised instead of a final proof.
         gate: it waits for this before each job.
         jobs: sizes of the chunks that it was asked for.
     """
@@ -43,6 +45,7 @@ class ScriptedEngine:
         self.down = False
         self.names_culprits = True
         self.lies: Callable[[bytes], bytes] = bytes
+        self.refuses: AlignedError | None = None
         self.gate: asyncio.Event | None = None
         self.jobs: list[int] = []
         self.final_jobs = 0
@@ -71,6 +74,8 @@ class ScriptedEngine:
     ) -> FinalResult:
         await self._begin()
         self.final_jobs += 1
+        if self.refuses is not None:
+            raise self.refuses
         flat = [each for part in commitments for each in part]
         root = _root(system, flat)
         public_values = root + len(flat).to_bytes(32, "big")

@@ -146,6 +146,15 @@ async def test_engine__damaged_result__is_made_again(tmp_path: Path, content: st
         assert await prove(it) == first
 
 
+async def test_engine__proof_of_a_finished_job_is_gone__it_is_made_again(tmp_path: Path) -> None:
+    async with engine(tmp_path, "good") as it:
+        it.level = ProvingLevel.COMPRESSED
+        proof = (await prove(it)).directory / "proof.bin"
+        proof.unlink()
+        await prove(it)
+    assert proof.read_bytes() == b"proof"
+
+
 async def test_engine__finished_job__comes_back_after_a_restart_without_a_worker(tmp_path: Path) -> None:
     async with engine(tmp_path, "good") as it:
         first = await prove(it)

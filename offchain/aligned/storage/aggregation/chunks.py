@@ -44,9 +44,10 @@ UPDATE chunks SET level = %s, state = 'proving', result = NULL, attempts = 0, up
 WHERE system = %s AND level <> %s AND (state = 'proved' OR (state = 'proving' AND leased_until < now()))
 """
 _AGAIN = """
+WITH old AS (SELECT id, result FROM chunks WHERE id = %s AND state = 'proved' FOR UPDATE)
 UPDATE chunks SET state = 'proving', aggregation_id = NULL, position = NULL, repeated = FALSE, result = NULL,
                   attempts = attempts + 1, last_error = %s, updated_at = now()
-WHERE id = %s AND state = 'proved'
+FROM old WHERE chunks.id = old.id RETURNING old.result
 """
 _CLEANABLE = """
 SELECT c.id, c.result, array_agg(p.proof_object) AS objects FROM chunks c JOIN aggregations a ON c.aggregation_id = a.id
@@ -172,9 +173,10 @@ async def relevel(conn: Connection, system: AggregationSystem, level: str) -> in
     return (await conn.execute(_RELEVEL, (level, int(system), level))).rowcount
 
 
-async def prove_again(conn: Connection, chunk_id: int, reason: str) -> None:
-    """The result of a proved chunk is gone or unusable."""
-    await conn.execute(_AGAIN, (reason, chunk_id))
+async def prove_again(conn: Connection, chunk_id: int, reason: str) -> str | None:
+    """The result of a proved chunk is gone or unusable. Its folder, which would be taken for finished work again."""
+    row = await (await conn.execute(_AGAIN, (chunk_id, reason))).fetchone()
+    return None if row is None else row["result"]
 
 
 async def to_clean(conn: Connection, limit: int) -> list[int]:
