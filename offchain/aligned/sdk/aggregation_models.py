@@ -14,6 +14,7 @@ from aligned.sdk.answers import no_other_shape
 from aligned.wire.gateway import AggregationPlace, Receipt
 
 NOT_AGGREGATED: Final = "not_aggregated"
+REJECTED: Final = "rejected"
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -59,8 +60,10 @@ def check_receipt(receipt: Receipt, public_inputs: bytes | None = None) -> None:
     It does not say that the root is on chain: `AggregationClient.verify_inclusion` asks.
 
     Raises:
-        ProofError: invalid_proof, naming what does not fit; not_aggregated.
+        ProofError: invalid_proof, naming what does not fit; not_aggregated; the code of the rejection (root_revoked)
+            where the receipt has one: it may still have a place, in a root that does not count.
     """
+    _check_not_rejected(receipt)
     place, index, path = placement(receipt)
     if public_inputs is not None and commitment(public_inputs, receipt.program_id) != receipt.commitment:
         raise ProofError(INVALID_PROOF, "the public inputs and the program are not those of the receipt")
@@ -69,3 +72,10 @@ def check_receipt(receipt: Receipt, public_inputs: bytes | None = None) -> None:
     if not verify_inclusion(place.root, place.leaf_count, receipt.leaf, index, path):
         text = f"the path does not lead from the leaf at {index} to 0x{place.root.hex()}"
         raise ProofError(INVALID_PROOF, text)
+
+
+def _check_not_rejected(receipt: Receipt) -> None:
+    if receipt.reject is not None:
+        raise ProofError(receipt.reject.code, f"proof {receipt.id} was rejected: {receipt.reject.reason}")
+    if receipt.state == "rejected":
+        raise ProofError(REJECTED, f"proof {receipt.id} was rejected")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aligned.cli.main import cli
 from aligned.core.errors import AlignedError, ProofError, ProtocolError
 from aligned.sdk.aggregation_models import check_receipt, placement, read_receipt
 from tests.unit.sdk.aggregations import COMMITMENTS, INPUTS, TREE, receipt_fields
@@ -62,6 +65,26 @@ def test_check_receipt__no_place_yet__not_aggregated(changes: dict[str, object])
         check_receipt(read_receipt(changed(aggregation=None)))
 
 
+REVOKED = {"code": "root_revoked", "reason": "the root was revoked on chain"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"state": "rejected", "reject": REVOKED}, "root_revoked: .*the root was revoked on chain"),
+        ({"reject": REVOKED}, "root_revoked"),
+        ({"state": "rejected"}, "rejected"),
+        ({"state": "rejected", "reject": REVOKED, "aggregation": None}, "root_revoked"),
+    ],
+)
+def test_check_receipt__rejected_but_with_a_place__is_refused_with_the_reason(
+    changes: dict[str, object], message: str
+) -> None:
+    """A revoked root leaves its proofs their paths, which lead to it as before."""
+    with pytest.raises(ProofError, match=message):
+        check_receipt(read_receipt(changed(**changes)))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "5", "{}", "[" * 200_000, '{"id": {}}', changed(leaf="0x12")])
 def test_read_receipt__something_else__malformed_message(text: str) -> None:
     with pytest.raises(ProtocolError, match="malformed_message"):
@@ -79,3 +102,15 @@ def test_check_receipt__any_entry_replaced__nothing_but_aligned_errors(name: str
     except AlignedError:
         return
     assert name in (*kept, "program_id") or receipt_fields()["aggregation"][name] == value
+
+
+@pytest.mark.parametrize(("reject", "code"), [(None, 0), (REVOKED, 1)])
+def test_verify_inclusion__offline__exit_code_1_and_the_reason_for_a_revoked_root(
+    tmp_path: Path, reject: dict[str, str] | None, code: int
+) -> None:
+    file = tmp_path / "receipt.json"
+    file.write_text(changed(reject=reject, state="rejected" if reject else "final"))
+    options = ["--network", "devnet", "--offline", "--json"]
+    shown = CliRunner().invoke(cli, ["aggregation", "verify-inclusion", str(file), *options])
+    assert shown.exit_code == code, shown.output
+    assert ("root_revoked" in shown.output) == bool(reject)
