@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from aligned.core.aggregation import AggregationSystem, leaf_of, tree_of, verify_inclusion
 from aligned.storage.postgres import Database
 from aligned.wire.gateway import PROOF_STATES, encode_cursor
+from tests.integration.gateway.aggregated import aggregate
 from tests.integration.gateway.running import Running
 from tests.integration.gateway.submitter import PAYMENT_SERVICE, Submitter, pay, risc0, sp1, submitter
 
@@ -23,37 +23,6 @@ NOWHERE = "0x" + "ab" * 32
 async def _set_state(db: Database, proof_id: str, state: str) -> None:
     async with db.transaction() as conn:
         await conn.execute("UPDATE proofs SET state = %s WHERE id = %s", (state, proof_id))
-
-
-async def _aggregate(db: Database, proof_ids: list[str], state: str = "mined") -> dict[str, Any]:
-    """As the proof aggregator leaves an aggregation of these proofs."""
-    async with db.transaction() as conn:
-        found = await conn.execute(
-            "SELECT id, system, commitment FROM proofs WHERE id = ANY(%s) ORDER BY number", (proof_ids,)
-        )
-        rows = await found.fetchall()
-        tree = tree_of(AggregationSystem(rows[0]["system"]), [row["commitment"] for row in rows])
-        word = uuid.uuid4().bytes * 2
-        made = await conn.execute(
-            """
-            INSERT INTO aggregations (system, level, state, root, leaf_count, program_id, public_values, proof,
-                                      not_proved, tx_hash, block_number, block_hash)
-            VALUES (%s, 'native', %s, %s, %s, %s, 'v', 'p', 'everything', %s, 7, %s) RETURNING id
-            """,
-            (rows[0]["system"], state, tree.root, len(rows), word, word, word),
-        )
-        aggregation = await made.fetchone()
-        assert aggregation is not None
-        await conn.execute(
-            "INSERT INTO blobs (aggregation_id, position, versioned_hash, kzg_commitment) VALUES (%s, 0, %s, %s)",
-            (aggregation["id"], word, word + bytes(16)),
-        )
-        for index, row in enumerate(rows):
-            await conn.execute(
-                "UPDATE proofs SET state = %s, aggregation_id = %s, leaf_index = %s, path = %s WHERE id = %s",
-                (state, aggregation["id"], index, tree.path(index), row["id"]),
-            )
-    return {"root": tree.root, "word": "0x" + word.hex(), "commitments": [row["commitment"] for row in rows]}
 
 
 async def _submit_two(gateway: Running, user: Submitter) -> list[str]:
@@ -168,7 +137,7 @@ async def test_receipts__pages__hold_every_proof_once_newest_first(gateway: Runn
 
 async def test_receipt__aggregated__proves_its_inclusion(gateway: Running, user: Submitter) -> None:
     ids = await _submit_two(gateway, user)
-    made = await _aggregate(gateway.db, ids)
+    made = await aggregate(gateway.db, ids)
     for index, proof_id in enumerate(ids):
         receipt = (await gateway.get(f"/v1/proofs/{proof_id}")).json()
         place = receipt["aggregation"]
@@ -188,7 +157,7 @@ async def test_aggregation__leaves__are_all_commitments_in_order(gateway: Runnin
         (await gateway.submit(account, proof, 0)).json()["id"]
         for account, proof in ((user, sp1()), (other, sp1("fib_b")))
     ]
-    made = await _aggregate(gateway.db, ids)
+    made = await aggregate(gateway.db, ids)
     path = f"/v1/aggregations/0x{made['root'].hex()}"
     raw = await gateway.get(path + "/leaves")
     assert raw.headers["content-type"] == "application/octet-stream"
@@ -211,7 +180,7 @@ async def test_aggregation__leaves__are_all_commitments_in_order(gateway: Runnin
 
 async def test_aggregation__places_missing__leaves_not_ready(gateway: Running, user: Submitter) -> None:
     proof_id = (await gateway.submit(user, sp1("agg", "agg"), 0)).json()["id"]
-    made = await _aggregate(gateway.db, [proof_id], state="submitted")
+    made = await aggregate(gateway.db, [proof_id], state="submitted")
     async with gateway.db.transaction() as conn:
         await conn.execute("UPDATE aggregations SET leaf_count = 2 WHERE root = %s", (made["root"],))
     answer = await gateway.get(f"/v1/aggregations/0x{made['root'].hex()}/leaves")
@@ -226,7 +195,7 @@ async def test_wait__state_reached_meanwhile__answered_at_once(gateway: Running,
     final = asyncio.create_task(gateway.get(f"/v1/proofs/{proof_id}?wait_s=1"))
     await asyncio.sleep(0.3)
     assert not waiting.done()
-    await _aggregate(gateway.db, [proof_id])
+    await aggregate(gateway.db, [proof_id])
     async with asyncio.timeout(20):
         assert (await waiting).json()["state"] == "mined"
         assert (await final).json()["state"] in ("pending", "mined"), "its time was over"
@@ -259,7 +228,7 @@ async def test_events__states_one_after_the_other__sent_and_ended(gateway: Runni
             elif name == "data":
                 events[-1]["state"] = json.loads(value)["state"]
                 if events[-1]["state"] == "pending":
-                    await _aggregate(gateway.db, [proof_id])
+                    await aggregate(gateway.db, [proof_id])
                 elif events[-1]["state"] == "mined":
                     await _set_state(gateway.db, proof_id, "final")
     assert [event["state"] for event in events] == ["verifying", "pending", "mined", "final"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aligned.storage.aggregation.aggregations import ROOT_REVOKED
 from aligned.storage.postgres import Connection
 
 _COLUMNS = """
@@ -21,6 +22,15 @@ ORDER BY a.id DESC LIMIT %(limit)s
 """
 )
 _BY_ROOT = _COLUMNS + "WHERE a.root = %s AND a.state <> 'failed'"
+# A revoked root stays on chain, and its proofs stay with it; those of other failed aggregations do not.
+_REVOKED = (
+    _COLUMNS
+    + """
+WHERE a.root = %s AND a.state = 'failed'
+AND EXISTS (SELECT FROM proofs p WHERE p.aggregation_id = a.id AND p.reject_code = %s)
+ORDER BY a.id DESC LIMIT 1
+"""
+)
 _HISTORY = "SELECT state, at, detail FROM aggregation_history WHERE aggregation_id = %s ORDER BY number"
 # The same commitments may be there twice (chunks.repeated).
 _COMMITMENTS = """
@@ -39,8 +49,9 @@ async def page(
 
 
 async def by_root(conn: Connection, root: bytes) -> dict[str, Any] | None:
-    """The aggregation with this root, unless it failed."""
-    return await (await conn.execute(_BY_ROOT, (root,))).fetchone()
+    """The aggregation with this root, unless it failed; else the newest one that was revoked."""
+    found = await (await conn.execute(_BY_ROOT, (root,))).fetchone()
+    return found or await (await conn.execute(_REVOKED, (root, ROOT_REVOKED))).fetchone()
 
 
 async def history(conn: Connection, aggregation_id: int) -> list[dict[str, Any]]:
