@@ -24,25 +24,24 @@ class Body:
 
     Args:
         idle_s: longest silence.
+        min_bytes_per_s: least average rate after `idle_s` of waiting for the client; 0: any.
     """
 
-    def __init__(self, receive: Receive, idle_s: float) -> None:
+    def __init__(self, receive: Receive, idle_s: float, min_bytes_per_s: float) -> None:
         self._receive = receive
         self._idle_s = idle_s
+        self._rate = min_bytes_per_s
+        self._left_s = idle_s
         self._ended = False
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The pieces, to the end of the body.
 
         Raises:
-            ProtocolError: timeout, when the client is silent; malformed_message, when it goes away.
+            ProtocolError: timeout, when the client is silent or slow; malformed_message, when it goes away.
         """
         while not self._ended:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    piece = await self._next()
-            except TimeoutError as error:
-                raise refusal(TIMEOUT, f"nothing came for {self._idle_s:g} s") from error
+            piece = await self._next_in_time()
             if piece is None:
                 raise refusal(MALFORMED_MESSAGE, "the client went away")
             yield piece
@@ -54,6 +53,21 @@ class Body:
             async with asyncio.timeout(_DRAIN_S):
                 while not self._ended and left > 0:
                     left -= len(await self._next() or b"")
+
+    async def _next_in_time(self) -> bytes | None:
+        """The next piece. Bytes buy time; what we take to use them costs the client none."""
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
+        try:
+            async with asyncio.timeout(min(self._idle_s, self._left_s)):
+                piece = await self._next()
+        except TimeoutError as error:
+            slow = f"less than {self._rate:g} bytes a second"
+            silent = f"nothing came for {self._idle_s:g} s"
+            raise refusal(TIMEOUT, slow if self._left_s < self._idle_s else silent) from error
+        if self._rate:
+            self._left_s += len(piece or b"") / self._rate - (clock() - began_s)
+        return piece
 
     async def _next(self) -> bytes | None:
         """The next piece; None when the client is gone."""

@@ -64,7 +64,7 @@ class Submissions:
             ProtocolError: any refusal, with its status; the proof's verdict with 422.
             DependencyError: server_busy, or something does not answer. Sending the same again is safe.
         """
-        body = Body(request.receive, self._settings.upload_idle_s)
+        body = Body(request.receive, self._settings.upload_idle_s, self._settings.upload_min_bytes_per_s)
         try:
             client = self._gate.names.of(request)
             self._gate.admit_upload(client)

@@ -40,6 +40,20 @@ async def strict(db: Database, database_url: str, folder: Path) -> AsyncIterator
         yield running
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def brisk(db: Database, database_url: str, folder: Path) -> AsyncIterator[Running]:
+    """A gateway that waits long for an upload, but not for a slow one."""
+    settings = gateway_settings(
+        database_url,
+        folder / "brisk",
+        upload_idle_s=1.0,
+        upload_timeout_s=600.0,
+        upload_min_bytes_per_s=20_000,
+    )
+    async with running_gateway(settings, db) as running:
+        yield running
+
+
 def _part(name: str, data: bytes = b"x", headers: str = "") -> bytes:
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="f"\r\n{headers}\r\n'
     return head.encode() + data + b"\r\n"
@@ -191,9 +205,11 @@ async def test_upload__client_falls_silent__given_up(strict: Running) -> None:
     assert strict.spooled() == []
 
 
-async def test_upload__one_byte_now_and_then__given_up(strict: Running) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", strict.settings.gateway.port)
-    writer.write(_head("Content-Length: 1000\r\n"))
+@asynccontextmanager
+async def _trickling(gateway: Running, said: bytes) -> AsyncIterator[asyncio.StreamReader]:
+    """An upload that goes on with a byte now and then."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.settings.gateway.port)
+    writer.write(said)
 
     async def trickle() -> None:
         while True:
@@ -203,12 +219,30 @@ async def test_upload__one_byte_now_and_then__given_up(strict: Running) -> None:
 
     trickling = asyncio.create_task(trickle())
     try:
-        status, problem = await _answer(reader)
-        assert (status, problem["code"]) in ((408, "timeout"), (400, "malformed_message"))
+        yield reader
     finally:
         trickling.cancel()
         await asyncio.gather(trickling, return_exceptions=True)
         writer.close()
+
+
+async def test_upload__one_byte_now_and_then__given_up(strict: Running) -> None:
+    async with _trickling(strict, _head("Content-Length: 1000\r\n")) as reader:
+        status, problem = await _answer(reader)
+    assert (status, problem["code"]) in ((408, "timeout"), (400, "malformed_message"))
+
+
+async def test_upload__slower_than_the_least_rate__given_up(brisk: Running) -> None:
+    said = _head("Content-Length: 100000\r\n") + _part("proof").removesuffix(b"\r\n")
+    async with _trickling(brisk, said) as reader:
+        status, problem = await _answer(reader)
+    assert (status, problem["code"]) == (408, "timeout")
+    assert problem["detail"] == "less than 20000 bytes a second"
+    assert brisk.spooled() == []
+
+
+async def test_upload__faster_than_the_least_rate__taken(brisk: Running, user: Submitter) -> None:
+    assert (await post(brisk.url, user.form(risc0(), 0))).status_code == 201
 
 
 async def test_upload__client_goes_away_in_the_middle__nothing_is_left(strict: Running) -> None:
