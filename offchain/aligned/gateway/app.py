@@ -175,11 +175,14 @@ def _add_aggregations(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None
     )
     async def leaves(request: Request, root: RootPath) -> Response:
         """All commitments in leaf order: 32 bytes each, or JSON for whoever accepts application/json."""
-        found = await parts.records.leaves(_bytes(root))
-        parts.gate.charge_read(parts.gate.names.of(request), found.leaf_count)
-        if "application/json" in request.headers.get("accept", ""):
-            return _json(found, headers=_FOREVER)
-        return Response(b"".join(found.commitments), media_type=_OCTETS, headers=_FOREVER)
+        client = parts.gate.names.of(request)
+        # What it costs is known afterwards: until then a client's other requests would all be let in.
+        with parts.gate.leaf_lists.take(client, 1, "lists of leaves"):
+            found = await parts.records.leaves(_bytes(root))
+            parts.gate.charge_read(client, found.leaf_count)
+            if "application/json" in request.headers.get("accept", ""):
+                return _json(found, headers=_FOREVER)
+            return Response(b"".join(found.commitments), media_type=_OCTETS, headers=_FOREVER)
 
 
 class _HeldStream(StreamingResponse):

@@ -107,6 +107,7 @@ class Gate:
         self.uploads = Shares(settings.max_uploads, settings.max_uploads_per_ip)
         self.upload_bytes = Shares(settings.max_upload_bytes, settings.max_upload_bytes)
         self.waiters = Shares(settings.max_waiters, settings.max_waiters_per_ip)
+        self.leaf_lists = Shares(settings.max_leaf_lists, settings.max_leaf_lists_per_ip)
 
     def admit_read(self, client: str) -> None:
         """Raises ProtocolError rate_limited."""
