@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -12,7 +12,7 @@ import structlog
 from aligned.chain.connect import chain_client
 from aligned.chain.contracts import AggregationPayments
 from aligned.chain.deployment import Deployment, address_bytes
-from aligned.core.errors import DependencyError
+from aligned.core.errors import DependencyError, ProtocolError
 from aligned.gateway.admission import Admission, Stores
 from aligned.gateway.app import Parts, build_app
 from aligned.gateway.claims import Domain
@@ -36,6 +36,7 @@ from aligned.verifiers.pool import VerifierPool
 
 log = structlog.get_logger(__name__)
 _GAUGES_S = 2.0
+_NO_OBJECT = "readiness"
 # Uploads in pieces of 32 KiB cost 3 ms of CPU more a proof of 1.3 MB.
 _READ_BYTES = 128 * 1024
 
@@ -158,6 +159,8 @@ class Gateway:
             raise DependencyError("stopping", "the gateway is stopping")
         async with self._context.stores.db.transaction() as conn:
             await conn.execute("SELECT 1")
+        with suppress(ProtocolError):  # it answers: there is no such object
+            await self._context.stores.objects.get(_NO_OBJECT, 0)
         return {"verifying": self._verification.waiting}
 
     async def _show(self) -> bool:

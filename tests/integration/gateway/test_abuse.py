@@ -100,6 +100,20 @@ async def test_dependency__does_not_answer__says_nothing_of_hosts_and_folders(
     assert "internal" not in answer.text
 
 
+async def test_ready__store_does_not_answer__not_ready(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*_: object) -> bytes:
+        raise DependencyError("store_unavailable", "get: no answer of host store.internal")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "get", down)
+        answer = await gateway.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert "internal" not in answer.text
+    assert (await gateway.get("/readyz")).json()["status"] == "ready"
+
+
 async def test_unexpected_error__500_as_problem_that_says_nothing(
     gateway: Running, user: Submitter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
