@@ -78,6 +78,7 @@ class ChunkProver:
     async def _prove(self, job: ChunkJob, proofs: Sequence[ChunkProof]) -> ChunkResult:
         line = self._context.lines[job.system]
         folder = self._context.input_dir / f"chunk-{job.lease.row_id}-{job.lease.token}"
+        await asyncio.to_thread(_remove_older, folder)
         try:
             inputs = [await self._input(folder, index, proof) for index, proof in enumerate(proofs)]
             result = await line.engine.user_proofs(job.system, inputs, [proof.commitment for proof in proofs])
@@ -124,6 +125,14 @@ def _checked(line: Line, job: ChunkJob, result: ChunkResult) -> ChunkResult:
             f"chunk {job.lease.row_id}: {line.level} engine says 0x{result.public_values.hex()}"
         )
     return result
+
+
+def _remove_older(folder: Path) -> None:
+    """What former holders of the lease could not remove, because they were killed."""
+    name, token = folder.name.rsplit("-", 1)
+    for other in folder.parent.glob(f"{name}-*"):
+        if int(other.name.rsplit("-", 1)[1]) < int(token):
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _write(path: Path, data: bytes) -> None:

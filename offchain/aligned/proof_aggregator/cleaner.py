@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 
+from aligned.core.aggregation import AggregationSystem
 from aligned.proof_aggregator.context import Context
 from aligned.proof_aggregator.publisher import request_key
-from aligned.storage.aggregation import chunks
+from aligned.provers.results import final_folders
+from aligned.storage.aggregation import aggregations, chunks, queue
 from aligned.storage.aggregation.chunks import ChunkFiles
 
 _BATCH = 8
@@ -25,6 +27,8 @@ class Cleaner:
             found = await chunks.to_clean(conn, _BATCH)
         for aggregation_id in found:
             await self._clean(aggregation_id)
+        for system in self._context.lines:
+            await self._sweep(system)
         return bool(found)
 
     async def _clean(self, aggregation_id: int) -> None:
@@ -35,6 +39,17 @@ class Cleaner:
         await self._context.sender.forget(request_key(aggregation_id))
         async with self._context.db.transaction() as conn:
             await chunks.cleaned(conn, [part.id for part in parts])
+
+    async def _sweep(self, system: AggregationSystem) -> None:
+        """Final proofs that nobody asks for again: a prover died behind them, or their aggregation failed."""
+        folders = final_folders(self._context.engine_dir, system)
+        if not folders:
+            return
+        async with self._context.db.transaction() as conn:
+            await queue.lock(conn, system)  # no aggregation begins meanwhile
+            if not await aggregations.is_proving(conn, system):
+                for folder in folders:
+                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _remove(self, part: ChunkFiles) -> None:
         await asyncio.to_thread(shutil.rmtree, part.result, ignore_errors=True)

@@ -49,6 +49,7 @@ class Context:
     Attributes:
         final_blocks: blocks after which a root counts as final; 0: the chain's finalized block decides.
         input_dir: where proofs lie while they are proved.
+        engine_dir: where the engines keep results.
     """
 
     db: Database
@@ -60,6 +61,7 @@ class Context:
     metrics: ProofAggregatorMetrics
     patience: Patience
     input_dir: Path
+    engine_dir: Path
     max_proof_bytes: int
     keep_proofs: bool
     final_blocks: int

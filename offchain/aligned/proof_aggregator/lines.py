@@ -62,6 +62,11 @@ async def open_lines(
     return lines
 
 
+def engine_dir(own: ProofAggregatorSettings) -> Path:
+    """Where the engines keep results."""
+    return own.result_dir.absolute() / "results"
+
+
 def open_engine(own: ProofAggregatorSettings, level: ProvingLevel) -> ProcessEngine:
     """The engine of one level, with its workers as child processes."""
     folder = own.result_dir.absolute()
@@ -71,7 +76,7 @@ def open_engine(own: ProofAggregatorSettings, level: ProvingLevel) -> ProcessEng
         log_file = _log_file(folder, system)
         return worker_command(system, wanted, log_file, folder=own.prover_dir, memory_bytes=limit_bytes)
 
-    return ProcessEngine(level, folder / "results", command, timeout_s=own.proving_timeout_s)
+    return ProcessEngine(level, engine_dir(own), command, timeout_s=own.proving_timeout_s)
 
 
 def _log_file(folder: Path, system: AggregationSystem) -> Path:

@@ -20,7 +20,7 @@ from aligned.proof_aggregator.context import Context, Patience
 from aligned.proof_aggregator.final_prover import FinalProver
 from aligned.proof_aggregator.follower import Follower
 from aligned.proof_aggregator.intake import Intake, open_intake
-from aligned.proof_aggregator.lines import open_lines
+from aligned.proof_aggregator.lines import engine_dir, open_lines
 from aligned.proof_aggregator.metrics import ProofAggregatorMetrics
 from aligned.proof_aggregator.planner import Planner
 from aligned.proof_aggregator.publisher import Publisher
@@ -86,6 +86,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             metrics=ProofAggregatorMetrics(),
             patience=patience_of(own),
             input_dir=own.result_dir.absolute() / "inputs",
+            engine_dir=engine_dir(own),
             max_proof_bytes=own.max_proof_bytes,
             keep_proofs=own.keep_proofs,
             final_blocks=own.final_blocks,

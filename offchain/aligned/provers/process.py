@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,7 +19,7 @@ from aligned.provers.base import ChunkResult, FinalResult, OnProgress, Progress,
 from aligned.provers.errors import JobMalformed, UnsupportedLevel
 from aligned.provers.inputs import write_commitments, write_proofs
 from aligned.provers.levels import LEVELS, ProvingLevel
-from aligned.provers.results import is_finished, job_digest, load_chunk, load_final
+from aligned.provers.results import FINAL_JOB, is_finished, job_digest, load_chunk, load_final
 from aligned.provers.worker import Worker, WorkerCommand
 
 log = structlog.get_logger(__name__)
@@ -77,8 +79,9 @@ class ProcessEngine:
         content = [part for proof in proofs for part in (proof.proof, proof.key, proof.public_inputs)]
         out = self._directory("user_proofs", system, level, content)
         if not is_finished(out):
-            request = {"op": "user_proofs", "level": level, "proofs": write_proofs(out, proofs)}
-            await self._do(system, level, out, request)
+            with _inputs(out) as inputs:
+                request = {"op": "user_proofs", "level": level, "proofs": write_proofs(inputs, proofs)}
+                await self._do(system, level, out, request)
         result = load_chunk(out)
         root = tree_of(system, commitments).root
         if result.public_values != user_proofs_output(root, len(commitments)):
@@ -99,16 +102,19 @@ class ProcessEngine:
             raise JobMalformed(f"{len(chunks)} chunks and commitments of {len(commitments)}")
         content = [chunk.directory.name.encode() for chunk in chunks]
         content += [commitment for part in commitments for commitment in part] + list(versioned_hashes)
-        out = self._directory("chunk", system, self.level, content)
+        out = self._directory(FINAL_JOB, system, self.level, content)
         if not is_finished(out):
-            parts = zip(chunks, write_commitments(out, commitments), strict=True)
-            request = {
-                "op": "chunk",
-                "level": self.level,
-                "chunks": [{"result": str(chunk.directory), "commitments": path} for chunk, path in parts],
-                "versioned_hashes": ["0x" + each.hex() for each in versioned_hashes],
-            }
-            await self._do(system, self.level, out, request)
+            with _inputs(out) as inputs:
+                parts = zip(chunks, write_commitments(inputs, commitments), strict=True)
+                request = {
+                    "op": "chunk",
+                    "level": self.level,
+                    "chunks": [
+                        {"result": str(chunk.directory), "commitments": path} for chunk, path in parts
+                    ],
+                    "versioned_hashes": ["0x" + each.hex() for each in versioned_hashes],
+                }
+                await self._do(system, self.level, out, request)
         result = load_final(out)
         if not _is_about(result, system, [each for part in commitments for each in part], versioned_hashes):
             shutil.rmtree(out)
@@ -145,7 +151,6 @@ class ProcessEngine:
         async with self._locks[system]:
             worker = await self._worker(system, level)
             await worker.ask({"id": out.name, **request, "out": str(out)}, self._timeout_s, on_step)
-        shutil.rmtree(out / "inputs", ignore_errors=True)
 
     async def _worker(self, system: AggregationSystem, level: ProvingLevel) -> Worker:
         worker = self._workers.get(system)
@@ -153,6 +158,19 @@ class ProcessEngine:
             worker = self._workers[system] = await Worker.start(self._commands(system, level))
             log.info("prover_started", system=system.wire_name, levels=worker.ready.get("levels"))
         return worker
+
+
+@contextmanager
+def _inputs(out: Path) -> Iterator[Path]:
+    """A folder for the inputs of one attempt: whoever took the job over has his own beside it."""
+    out.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="inputs-", dir=out))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # not empty: there is a result
+            out.rmdir()
 
 
 def _is_about(

@@ -14,6 +14,7 @@ from aligned.provers.base import ChunkResult, FinalResult
 from aligned.provers.errors import RESULT_DAMAGED
 from aligned.provers.levels import ProvingLevel
 
+FINAL_JOB = "chunk"
 _SUMMARY = "result.json"
 _PROOF = "proof.bin"
 _PUBLIC_VALUES = "public_values.bin"
@@ -27,6 +28,11 @@ def job_digest(parts: Iterable[bytes | Path]) -> str:
         content = part.read_bytes() if isinstance(part, Path) else part
         digest.update(len(content).to_bytes(8, "big") + content)
     return digest.hexdigest()[:32]
+
+
+def final_folders(folder: Path, system: AggregationSystem) -> list[Path]:
+    """Folders of the system's `chunk` jobs in an engine's folder, whatever became of them."""
+    return sorted(folder.glob(f"{system.wire_name}-{FINAL_JOB}-*"))
 
 
 def is_finished(directory: Path) -> bool:

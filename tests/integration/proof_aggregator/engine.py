@@ -93,7 +93,7 @@ class ScriptedEngine:
             raise ProverFailed(PROVER_START, "the worker does not start")
 
     def _result(self, system: AggregationSystem, operation: str, public_values: bytes) -> ChunkResult:
-        name = f"{operation}-{hashlib.sha256(public_values).hexdigest()[:16]}"
+        name = f"{system.wire_name}-{operation}-{hashlib.sha256(public_values).hexdigest()[:16]}"
         folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
         summary = {

@@ -217,7 +217,8 @@ def make_parts(
     sender = TxSender(
         db, client, account, poll_s=0.02, bump_after_s=options.pop("bump_after_s", 30), caps=caps
     )
-    engine = ScriptedEngine(folder / f"results-{next(_numbers)}", PROGRAMS)
+    engine_dir = folder / f"results-{next(_numbers)}"
+    engine = ScriptedEngine(engine_dir, PROGRAMS)
     context = Context(
         db=db,
         store=ObjectStore.from_url(str(folder / "store"), "http://127.0.0.1"),
@@ -228,6 +229,7 @@ def make_parts(
         metrics=ProofAggregatorMetrics(),
         patience=replace(PATIENCE, **options.pop("patience", {})),
         input_dir=folder / "inputs",
+        engine_dir=engine_dir,
         max_proof_bytes=1 << 20,
         keep_proofs=False,
         final_blocks=options.pop("final_blocks", 2),

@@ -71,6 +71,20 @@ async def test_engine__worker_that_breaks__job_fails_and_the_next_one_is_done(
         assert (await prove(it)).cycles == 7
 
 
+@pytest.mark.parametrize("scenario", ["crash", "bad_proof", "malformed", "internal"])
+async def test_engine__failed_job__leaves_nothing_on_the_disk(tmp_path: Path, scenario: str) -> None:
+    async with engine(tmp_path, scenario) as it:
+        with pytest.raises(AlignedError):
+            await prove(it)
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+async def test_engine__done_job__leaves_its_result_and_no_inputs(tmp_path: Path) -> None:
+    async with engine(tmp_path, "good") as it:
+        folder = (await prove(it)).directory
+    assert sorted(path.name for path in folder.iterdir()) == ["public_values.bin", "result.json"]
+
+
 async def test_engine__job_past_its_deadline__children_of_the_worker_die_too(tmp_path: Path) -> None:
     async with engine(tmp_path, "hang_with_child", timeout_s=2.0) as it:
         with pytest.raises(ProverFailed, match="prover_timeout"):

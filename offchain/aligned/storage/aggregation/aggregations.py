@@ -77,6 +77,7 @@ AND id > coalesce((SELECT max(id) FROM aggregations WHERE system = %s AND state 
 _LAST = """
 SELECT extract(epoch FROM max(created_at))::float8 AS at_s FROM aggregations WHERE system = %s AND state <> 'failed'
 """
+_PROVING = "SELECT 1 FROM aggregations WHERE state = 'proving' AND system = %s LIMIT 1"
 _COUNTS = (
     "SELECT system, state, count(*) AS rows FROM aggregations WHERE state <> 'final' GROUP BY system, state"
 )
@@ -276,6 +277,12 @@ async def last_created_s(conn: Connection, system: AggregationSystem) -> float |
     """When the newest one was begun, Unix seconds."""
     row = await (await conn.execute(_LAST, (int(system),))).fetchone()
     return None if row is None else row["at_s"]
+
+
+async def is_proving(conn: Connection, system: AggregationSystem) -> bool:
+    """Whether one waits for its final proof."""
+    found = await conn.execute(_PROVING, (int(system),))
+    return await found.fetchone() is not None
 
 
 async def counts(conn: Connection) -> list[dict[str, Any]]:
