@@ -39,7 +39,7 @@ from aligned.verifiers.pool import VerifierPool
 
 log = structlog.get_logger(__name__)
 PROOF_LOST = "proof_lost"
-# A proof with which so many processes in a row came to no verdict is not tried again.
+# A proof about which verifiers were asked so often since it was taken over, without a verdict, is not tried again.
 _MAX_ATTEMPTS = 5
 _TAKEN_AT_ONCE = 16
 _MAX_OBJECT_BYTES = 64 * 1024 * 1024
@@ -52,6 +52,7 @@ class Job:
     Attributes:
         lane: jobs of different lanes are served in turn.
         path: a local copy of the proof, if there is one.
+        attempts: after the process that took the proof in was gone; None in that process.
     """
 
     id: UUID
@@ -61,7 +62,7 @@ class Job:
     public_inputs: bytes
     lane: object
     path: Path | None = None
-    attempts: int = 0
+    attempts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Verification:
         self._max_waiting = max_waiting
         self._queue: FairQueue[_Ticket] = FairQueue(2 * max_waiting)
         self._working: set[UUID] = set()
+        self._counted: set[UUID] = set()
+        self._not_to_blame: set[UUID] = set()
 
     @property
     def waiting(self) -> int:
@@ -140,15 +143,17 @@ class Verification:
             ticket.outcome.set_result(verdict)
         except DependencyError as error:
             log.warning("verification_put_off", proof=str(job.id), code=error.code, message=error.message)
+            self._not_to_blame |= self._counted & {job.id}
             ticket.outcome.set_exception(error)
         except Exception as error:
             log.exception("verification_broke", proof=str(job.id))
             ticket.outcome.set_exception(DependencyError(INTERNAL_ERROR, type(error).__name__))
         finally:
             self._working.discard(job.id)
+            self._counted.discard(job.id)
 
     async def _verdict(self, job: Job) -> Verdict:
-        if job.attempts >= _MAX_ATTEMPTS:
+        if job.attempts is not None and job.attempts >= _MAX_ATTEMPTS:
             return refused(VERIFIER_CRASHED, f"no verdict in {job.attempts} attempts")
         try:
             verdict = await self._ask(job)
@@ -168,7 +173,14 @@ class Verification:
             if verdict.code != PROOF_UNREADABLE:
                 return verdict
         proof = await self._store.get(job.proof_object, _MAX_OBJECT_BYTES)
+        await self._count(job)
         return await self._pool.verify(_data(job, proof), job.lane)
+
+    async def _count(self, job: Job) -> None:
+        """Before the verifier is asked, as the proof may end this very process."""
+        if job.attempts is not None and job.id not in self._counted:
+            await self._statements.write(lambda conn: submissions.count_attempt(conn, job.id))
+            self._counted.add(job.id)
 
     async def _settle(self, job: Job, verdict: Verdict) -> None:
         if verdict.valid:
@@ -187,11 +199,14 @@ class Verification:
                 await submissions.accept_orphaned(conn, job.id)
 
     async def _take_over(self) -> bool:
-        """Queues rows whose process is gone."""
+        """Queues rows whose process is gone, or that were put off."""
         if self._max_waiting <= self.waiting:
             return False
+        forgiven = list(self._not_to_blame)
         async with self._db.transaction() as conn:
+            await submissions.take_back_attempts(conn, forgiven)
             found = await submissions.take_over(conn, self._lease_s, _TAKEN_AT_ONCE)
+        self._not_to_blame.difference_update(forgiven)
         for row in found:
             if row.id in self._working:
                 continue
@@ -211,6 +226,7 @@ class Verification:
             DependencyError
         ):  # at the end another gateway, or the next start, shall not have to wait
             async with self._db.transaction() as conn:
+                await submissions.take_back_attempts(conn, list(self._not_to_blame | self._counted))
                 await submissions.renew(conn, list(self._working), 0.0)
 
     async def _renew(self) -> bool:

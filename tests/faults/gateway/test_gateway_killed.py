@@ -72,16 +72,23 @@ async def bed(tmp_path: Path, postgres: str) -> AsyncIterator[Bed]:
 
 
 @contextmanager
-def gateway(bed: Bed, moment: str = "never") -> Iterator[subprocess.Popen[bytes]]:
+def started(bed: Bed, moment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A gateway that may not listen yet."""
     command = [sys.executable, "-m", "tests.faults.gateway.process", str(bed.file), moment]
     with bed.file.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT)
     try:
-        until(bed.is_ready, f"gateway up, see {bed.file.with_suffix('.log')}")
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def gateway(bed: Bed, moment: str = "never") -> Iterator[subprocess.Popen[bytes]]:
+    with started(bed, moment) as process:
+        until(bed.is_ready, f"gateway up, see {bed.file.with_suffix('.log')}")
+        yield process
 
 
 async def _dies(bed: Bed, moment: str, proof: Proof) -> None:
@@ -115,6 +122,17 @@ async def test_gateway__killed_while_it_verifies_a_bad_proof__next_one_rejects_i
     bed: Bed,
 ) -> None:
     await _dies(bed, "verifying", replace(sp1(), public_inputs=b"other"))
+    with gateway(bed):
+        await _reaches(bed, (["rejected"], 0, 1))
+        assert bed.files() == (0, 1)
+
+
+async def test_gateway__proof_ends_every_process_that_verifies_it__rejected_after_five_more(bed: Bed) -> None:
+    await _dies(bed, "verifying", sp1())
+    async with bed.db.transaction() as conn:
+        await conn.execute("UPDATE proofs SET attempts = 4")
+    with started(bed, "verifying") as process:
+        assert await asyncio.to_thread(process.wait, 60) == -signal.SIGKILL
     with gateway(bed):
         await _reaches(bed, (["rejected"], 0, 1))
         assert bed.files() == (0, 1)

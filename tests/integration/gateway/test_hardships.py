@@ -12,7 +12,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from aligned.core.errors import DependencyError
-from aligned.storage.aggregation import payments
+from aligned.storage.aggregation import payments, submissions
 from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database, migrate
@@ -183,27 +183,70 @@ async def test_stored_proof__gone_before_its_verdict__rejected_and_quota_back(
     assert await gateway.quota(user) == 10
 
 
+async def _accepted(gateway: Running, user: Submitter) -> str:
+    return str((await gateway.submit(user, risc0(), 0)).json()["id"])
+
+
+async def _abandon(gateway: Running, proof_id: str, attempts: int) -> None:
+    """As if its process were gone, with so many attempts of others behind it."""
+    async with gateway.db.transaction() as conn:
+        await conn.execute(
+            "UPDATE proofs SET state = 'verifying', leased_until = 'epoch', attempts = %s WHERE id = %s",
+            (attempts, proof_id),
+        )
+
+
 async def test_verification__process_gone__taken_over_when_its_lease_ends(
     gateway: Running, user: Submitter
 ) -> None:
-    good = (await gateway.submit(user, risc0(), 0)).json()["id"]
-    async with gateway.db.transaction() as conn:
-        await conn.execute(
-            "UPDATE proofs SET state = 'verifying', leased_until = now() - interval '1 s' WHERE id = %s",
-            (good,),
-        )
-    receipt = (await gateway.get(f"/v1/proofs/{good}?wait_s=30&until=pending")).json()
+    proof_id = await _accepted(gateway, user)
+    await _abandon(gateway, proof_id, 0)
+    receipt = (await gateway.get(f"/v1/proofs/{proof_id}?wait_s=30&until=pending")).json()
     assert receipt["state"] == "pending"
 
 
-async def test_verification__no_verdict_in_five_processes__rejected(
-    gateway: Running, user: Submitter
-) -> None:
-    proof_id = (await gateway.submit(user, risc0(), 0)).json()["id"]
-    async with gateway.db.transaction() as conn:
-        await conn.execute("UPDATE proofs SET state = 'verifying', attempts = 4 WHERE id = %s", (proof_id,))
+async def test_verification__no_verdict_in_five_attempts__rejected(gateway: Running, user: Submitter) -> None:
+    await _abandon(gateway, await _accepted(gateway, user), 5)
     await eventually(lambda: _has(gateway, user, "rejected"), lambda: "rejected")
     assert await gateway.quota(user) == 10
+
+
+async def test_verification__breaks_for_the_fifth_time__rejected(
+    gateway: Running, user: Submitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(*_: Any) -> None:
+        raise RuntimeError
+
+    proof_id = await _accepted(gateway, user)
+    monkeypatch.setattr(gateway.gateway._context.pool, "verify", breaks)
+    await _abandon(gateway, proof_id, 4)
+    await eventually(lambda: _has(gateway, user, "rejected"), lambda: "rejected")
+    assert await _rows(gateway.db, user) == [(0, "rejected", "verifier_crashed")]
+    assert await gateway.quota(user) == 10
+
+
+@pytest.mark.parametrize("silent", ["store", "verifiers", "database"])
+async def test_verification__something_else_is_silent__does_not_count_as_an_attempt(
+    gateway: Running, user: Submitter, silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, name = {
+        "store": (gateway.gateway._context.stores.objects, "get"),
+        "verifiers": (gateway.gateway._context.pool, "verify"),
+        "database": (submissions, "accept"),
+    }[silent]
+    answers, silences = getattr(owner, name), [DependencyError("x_unavailable", "no answer")]
+
+    async def silent_once(*args: Any) -> Any:
+        if silences and args[0] != "readiness":
+            raise silences.pop()
+        return await answers(*args)
+
+    proof_id = await _accepted(gateway, user)
+    monkeypatch.setattr(owner, name, silent_once)
+    await _abandon(gateway, proof_id, 4)
+    receipt = (await gateway.get(f"/v1/proofs/{proof_id}?wait_s=30&until=pending")).json()
+    assert (receipt["state"], silences) == ("pending", [])
+    assert await gateway.quota(user) == 9
 
 
 async def test_payment__orphaned__refused_and_running_proofs_wait(gateway: Running) -> None:

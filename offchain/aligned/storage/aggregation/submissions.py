@@ -72,10 +72,14 @@ _RENEW = """
 UPDATE proofs SET leased_until = now() + make_interval(secs => %s) WHERE id = ANY(%s) AND state = 'verifying'
 """
 _TAKE_OVER = """
-UPDATE proofs SET leased_until = now() + make_interval(secs => %s), attempts = attempts + 1
+UPDATE proofs SET leased_until = now() + make_interval(secs => %s)
 WHERE id IN (SELECT id FROM proofs WHERE state = 'verifying' AND leased_until < now()
              ORDER BY leased_until LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING id, system, proof_object, program_key, public_inputs, attempts
+"""
+_COUNT_ATTEMPT = "UPDATE proofs SET attempts = attempts + 1 WHERE id = %s AND state = 'verifying'"
+_TAKE_BACK_ATTEMPTS = """
+UPDATE proofs SET attempts = greatest(attempts - 1, 0) WHERE id = ANY(%s) AND state = 'verifying'
 """
 _OBJECT_IN_USE = "SELECT 1 FROM proofs WHERE id = %s AND state <> 'rejected'"
 _MAX_REASON_CHARS = 500
@@ -129,7 +133,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Unverified:
-    """A row whose proof has no verdict yet."""
+    """A row whose proof has no verdict yet.
+
+    Attributes:
+        attempts: how often a verifier was asked since the process that took it in was gone, without a verdict.
+    """
 
     id: UUID
     system: AggregationSystem
@@ -213,6 +221,16 @@ async def take_over(conn: Connection, lease_s: float, limit: int) -> list[Unveri
     """Leases proofs whose verification was broken off."""
     rows = await (await conn.execute(_TAKE_OVER, (lease_s, limit))).fetchall()
     return [Unverified(**row | {"system": AggregationSystem(row["system"])}) for row in rows]
+
+
+async def count_attempt(conn: Connection, proof_id: UUID) -> None:
+    """A verifier is about to be asked about a proof that was taken over."""
+    await conn.execute(_COUNT_ATTEMPT, (proof_id,))
+
+
+async def take_back_attempts(conn: Connection, proof_ids: Sequence[UUID]) -> None:
+    """Takes back one attempt of each: something else than the proof was in the way of its verdict."""
+    await conn.execute(_TAKE_BACK_ATTEMPTS, (list(proof_ids),))
 
 
 async def needs_object(conn: Connection, proof_id: UUID) -> bool:

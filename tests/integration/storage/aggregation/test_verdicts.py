@@ -109,3 +109,32 @@ async def test_accept__orphaned_payment_comes_back_meanwhile__pays_again(db: Dat
     await accepting
     assert await states(db) == ["pending"]
     assert await quotas(db) == [(5, 1, False), (5, 0, False)]
+
+
+async def test_take_over__lease_ended__counts_nothing_by_itself(db: Database) -> None:
+    await record(db, payment())
+    await submit(db, 0, state="verifying", attempts=2)
+    async with db.transaction() as conn:
+        [found] = await submissions.take_over(conn, 30, 10)
+        assert found.attempts == 2
+        assert await submissions.take_over(conn, 30, 10) == []
+
+
+async def test_attempts__counted_and_taken_back__never_below_none(db: Database) -> None:
+    await record(db, payment())
+    for nonce, attempts in enumerate((0, 3)):
+        await submit(db, nonce, state="verifying", attempts=attempts)
+    await submit(db, 2, attempts=3)
+    ids = [row["id"] for row in await query(db, "SELECT id FROM proofs ORDER BY nonce")]
+
+    async def attempts() -> list[int]:
+        return [row["attempts"] for row in await query(db, "SELECT attempts FROM proofs ORDER BY nonce")]
+
+    async with db.transaction() as conn:
+        for proof_id in ids:
+            await submissions.count_attempt(conn, proof_id)
+    assert await attempts() == [1, 4, 3]
+    for expected in ([0, 3, 3], [0, 2, 3]):
+        async with db.transaction() as conn:
+            await submissions.take_back_attempts(conn, ids)
+        assert await attempts() == expected
