@@ -44,6 +44,14 @@ def _widen(process: Process) -> None:
             fcntl.fcntl(process.stdin.transport.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
+def _signal_name(number: int) -> str:
+    """Most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _not_started(error: Exception) -> DependencyError:
     return DependencyError("verifier_start", f"a verifier process did not start: {error!r}")
 
@@ -137,5 +145,5 @@ class Child:
         if status == OUT_OF_MEMORY_STATUS:
             return "the verifier ran out of memory"
         if status is not None and status < 0:
-            return f"the verifier was ended by {signal.Signals(-status).name}"
+            return f"the verifier was ended by {_signal_name(-status)}"
         return f"the verifier ended with status {status}"

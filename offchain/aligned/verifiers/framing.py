@@ -17,6 +17,7 @@ from aligned.verifiers.base import Verdict
 
 LENGTH = struct.Struct("<Q")
 MAX_VERDICT_BYTES = 64 * 1024
+_MAX_SECONDS = 1e9
 _ABSENT = 2**64 - 1
 _BLOBS = 5
 _GENERATOR = bytes(ADDRESS_BYTES)
@@ -66,7 +67,7 @@ def unpack_verdict(body: bytes) -> Verdict:
         ValueError: the worker wrote something else.
     """
     match from_json(body):  # bounds depth, unlike the standard library
-        case [bool(valid), str(code), str(reason), int() | float() as seconds]:
+        case [bool(valid), str(code), str(reason), int() | float() as seconds] if 0 <= seconds < _MAX_SECONDS:
             return Verdict(valid, _printable(code), _printable(reason), float(seconds))
     raise ValueError("not a verdict")
 

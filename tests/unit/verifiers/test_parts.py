@@ -73,7 +73,18 @@ def test_framing__deeply_nested_answer__value_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [[], [1, "ok", "", 0], [True, "ok", ""], {"valid": True}, [True, 5, "", 0.0]]
+    "value",
+    [
+        [],
+        [1, "ok", "", 0],
+        [True, "ok", ""],
+        {"valid": True},
+        [True, 5, "", 0.0],
+        [True, "ok", "", 10**400],
+        [True, "ok", "", -1],
+        [True, "ok", "", float("nan")],
+        [True, "ok", "", float("inf")],
+    ],
 )
 def test_framing__not_a_verdict__value_error(value: object) -> None:
     with pytest.raises(ValueError, match="verdict"):
