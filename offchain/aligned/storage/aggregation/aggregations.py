@@ -74,13 +74,16 @@ SELECT count(*) AS failures, coalesce(extract(epoch FROM now() - max(updated_at)
 FROM aggregations WHERE system = %s AND state = 'failed'
 AND id > coalesce((SELECT max(id) FROM aggregations WHERE system = %s AND state IN ('mined', 'final')), 0)
 """
+# Asked at every poll: from the newest one backwards, and by the states short of final, few rows are read.
 _LAST = """
-SELECT extract(epoch FROM max(created_at))::float8 AS at_s FROM aggregations WHERE system = %s AND state <> 'failed'
+SELECT extract(epoch FROM created_at)::float8 AS at_s FROM aggregations WHERE system = %s AND state <> 'failed'
+ORDER BY id DESC LIMIT 1
 """
 _PROVING = "SELECT 1 FROM aggregations WHERE state = 'proving' AND system = %s LIMIT 1"
-_COUNTS = (
-    "SELECT system, state, count(*) AS rows FROM aggregations WHERE state <> 'final' GROUP BY system, state"
-)
+_COUNTS = """
+SELECT system, state, count(*) AS rows FROM aggregations
+WHERE state IN ('proving', 'proved', 'submitted', 'mined', 'failed') GROUP BY system, state
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,13 @@ async def _join(conn: Any) -> None:
     await aggregations.create(conn, SYSTEM, "native", b"\xee" * 32, b"\xee" * 32, 512, parts)
 
 
+async def _poll(conn: Any) -> None:
+    """What the planner, the cleaner and the gauges ask whether there is work or not."""
+    assert await aggregations.last_created_s(conn, SYSTEM) is not None
+    assert await aggregations.is_proving(conn, SYSTEM)
+    assert await aggregations.counts(conn) == [{"system": 1, "state": "proving", "rows": 10}]
+
+
 async def _publish(conn: Any) -> None:
     """An aggregation from its proof to its block."""
     job = await aggregations.lease(conn, "proving", [1, 2], 60)
@@ -160,6 +167,7 @@ HOT: dict[str, tuple[Statement, set[str]]] = {
         _join,
         {"chunks_waiting", "proofs_chunk_id_chunk_position_key", "aggregations_root", "chunks_pkey"},
     ),
+    "polls": (_poll, {"aggregations_pkey", "aggregations_by_state"}),
     "publication": (
         _publish,
         {
