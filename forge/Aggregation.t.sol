@@ -19,6 +19,16 @@ contract AggregationTest is TestBase {
         return AggregationTree.verify(root, count, node, index, path);
     }
 
+    /// @dev What Solidity takes for granted of its memory, after the words that `verify` borrows.
+    function memoryAfter(bytes32 root, bytes32 node, bytes calldata path) external pure returns (bool) {
+        bytes memory before = abi.encodePacked(root, node);
+        bool included = AggregationTree.verify(root, 2, node, 0, path);
+        bytes memory none;
+        bytes memory later = abi.encodePacked(node, root);
+        return included && none.length == 0 && keccak256(before) == keccak256(abi.encodePacked(root, node))
+            && keccak256(later) == keccak256(abi.encodePacked(node, root));
+    }
+
     function commitment(bytes calldata inputs, bytes32 program) external pure returns (bytes32) {
         return AggregationTree.commitment(inputs, program);
     }
@@ -48,6 +58,11 @@ contract AggregationTest is TestBase {
         assertTrue(!this.verify(root, count, ~level[at], at, path), "other leaf");
         assertTrue(!this.verify(root, count, level[at], at, abi.encodePacked(path, bytes32(0))), "level more");
         assertTrue(!this.verify(root, count, level[at], at, abi.encodePacked(path, uint8(0))), "byte more");
+    }
+
+    function testFuzz_tree_wordsThatItBorrows_areGivenBack(bytes32 node, bytes32 sibling) public view {
+        bytes32 root = keccak256(abi.encodePacked(uint8(1), node, sibling));
+        assertTrue(this.memoryAfter(root, node, abi.encodePacked(sibling)), "memory");
     }
 
     function testFuzz_tree_anyInput_neverReverts(
