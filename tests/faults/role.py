@@ -15,10 +15,12 @@ from typing import Any
 
 from aligned import settings as settings_module
 from aligned.bls_aggregator import service as aggregator_service
+from aligned.chain import connect
 from aligned.chain.sender import TxSender
 from aligned.core.types import VerificationData
 from aligned.operator import service as operator_service
 from aligned.verifiers.base import Verdict, valid
+from tests.faults.replaced import replace
 
 
 def die() -> None:
@@ -55,14 +57,14 @@ def main(role: str, settings_file: str, moment: str) -> None:
             if step == moment:
                 die()
 
-        aggregator_service.TxSender = functools.partial(TxSender, on_step=on_step)  # type: ignore[assignment,misc]
+        replace(connect, TxSender=functools.partial(TxSender, on_step=on_step))
         asyncio.run(aggregator_service.run(settings, stop))
     else:
 
         def pool(*_: Any, **__: Any) -> StubPool:
             return StubPool(moment == "verifying")
 
-        operator_service.VerifierPool = pool  # type: ignore[assignment,misc]
+        replace(operator_service, VerifierPool=pool)
         asyncio.run(operator_service.run(settings, stop))
 
 

@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 
 from aligned.batcher import service
+from aligned.chain import connect
 from aligned.chain.sender import TxSender
 from aligned.settings import Settings
 from aligned.storage.objects import ObjectStore
+from tests.faults.replaced import replace
 
 
 def die_at(moment: str, now: str) -> None:
@@ -39,7 +41,8 @@ def main(settings_file: str, moment: str) -> None:
     settings = Settings.model_validate_json(Path(settings_file).read_bytes())
     DeadlyStore.moment = moment
     sender = functools.partial(TxSender, on_step=functools.partial(die_at, moment))
-    vars(service).update(ObjectStore=DeadlyStore, TxSender=sender)
+    replace(service, ObjectStore=DeadlyStore)
+    replace(connect, TxSender=sender)
     asyncio.run(service.run(settings, asyncio.Event()))
 
 

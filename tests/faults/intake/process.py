@@ -25,6 +25,7 @@ from aligned.storage.aggregation import intake as rows
 from aligned.storage.connect import open_database
 from aligned.storage.objects import ObjectStore
 from aligned.verifiers.base import Verdict, valid
+from tests.faults.replaced import replace
 
 MOMENTS = ("fetched", "verified", "stored", "taking", "taken")
 
@@ -100,8 +101,8 @@ async def run(settings: Settings) -> None:
 def main(settings_file: str, moment: str) -> None:
     settings = Settings.model_validate_json(Path(settings_file).read_bytes())
     Death.moment = moment
-    vars(intake).update(VerifierPool=StubPool, IntakeWorker=DeadlyWorker)
-    vars(rows).update(take=_deadly_take)
+    replace(intake, VerifierPool=StubPool, IntakeWorker=DeadlyWorker)
+    replace(rows, take=_deadly_take)
     asyncio.run(run(settings))
 
 

@@ -13,13 +13,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from aligned.chain import connect
 from aligned.chain.client import ChainClient, Topics
 from aligned.chain.cursor import EventCursor
 from aligned.chain.types import LogEntry
 from aligned.payments_poller import service
 from aligned.payments_poller.follower import Follower
 from aligned.settings import Settings
+from aligned.storage import connect as storage_connect
 from aligned.storage.postgres import Connection, Database
+from tests.faults.replaced import replace
 
 # In the order of their coming: the logs are read, the rows are about to be written, are written, the cursor has moved
 # too, all is committed; and the same for blocks that are taken back.
@@ -92,8 +95,9 @@ def main(settings_file: str, moment: str) -> None:
     settings = Settings.model_validate_json(Path(settings_file).read_bytes())
     Death.moment = moment
     EventCursor._move = _move  # type: ignore[method-assign]
-    vars(service).update(ChainClient=DeadlyClient, Follower=DeadlyFollower)
-    vars(sys.modules["aligned.storage.connect"]).update(Database=DeadlyDatabase)
+    replace(service, Follower=DeadlyFollower)
+    replace(connect, ChainClient=DeadlyClient)
+    replace(storage_connect, Database=DeadlyDatabase)
     asyncio.run(service.run(settings, asyncio.Event()))
 
 

@@ -14,12 +14,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from aligned.chain import connect
 from aligned.chain.sender import TxSender
 from aligned.proof_aggregator import service
 from aligned.proof_aggregator.context import Line
 from aligned.provers.base import ChunkResult, FinalResult
 from aligned.settings import Settings
 from aligned.storage.aggregation import aggregations, chunks
+from tests.faults.replaced import replace
 from tests.integration.proof_aggregator.engine import ScriptedEngine
 from tests.integration.proof_aggregator.harness import PROGRAMS, RISC0, SP1
 
@@ -97,8 +99,8 @@ def main(settings_file: str, moment: str) -> None:
         return {system: Line(system, engine, PROGRAMS[system]) for system in (SP1, RISC0)}
 
     sender = functools.partial(TxSender, on_step=lambda step: at(moment, step), poll_s=0.05)
-    for name, replacement in {"open_lines": lines, "TxSender": sender}.items():
-        setattr(service, name, replacement)
+    replace(service, open_lines=lines)
+    replace(connect, TxSender=sender)
     asyncio.run(service.run(settings, asyncio.Event()))
 
 
