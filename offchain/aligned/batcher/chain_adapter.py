@@ -82,8 +82,7 @@ class ContractTaskChain:
             raise DependencyError(
                 CHAIN_UNAVAILABLE, "the task is mined, but this node does not have it (yet)"
             )
-        skipped = await self._skipped(task.root, state.task_block)
-        held_wei, payers_fee_wei = await self._funded(task.root, state.task_block)
+        skipped, held_wei, payers_fee_wei = await self._outcome(task.root, state.task_block)
         block, tx_hash = state.task_block, receipt.tx_hash
         return PostedTask(block, tx_hash, receipt.gas_used, skipped, held_wei, payers_fee_wei)
 
@@ -111,20 +110,23 @@ class ContractTaskChain:
         except PaymentError as error:
             raise DependencyError(INSUFFICIENT_FUNDS, error.message, **error.context) from error
 
-    async def _skipped(self, root: bytes, task_block: int) -> tuple[bytes, ...]:
-        """One entry per proof; the contract tells them by the run, the count in the last word."""
-        logs = await self._logs("SubmitterSkipped", root, task_block)
-        runs = ((log.topics[2][-ADDRESS_BYTES:], int.from_bytes(log.data[-32:], "big")) for log in logs)
-        return tuple(submitter for submitter, proofs in runs for _ in range(proofs))
+    async def _outcome(self, root: bytes, task_block: int) -> tuple[tuple[bytes, ...], int, int]:
+        """Who was not charged (one entry per proof), what is held for the payers, and their part of the answer fee.
 
-    async def _funded(self, root: bytes, task_block: int) -> tuple[int, int]:
-        """What is held for the payers, and their part of the answer fee."""
-        logs = await self._logs("TaskFunded", root, task_block)
-        if not logs:
+        One request: a node that lags has neither event, and "nobody was skipped" is believed only beside the other.
+        """
+        skipped, funded = (self._payments.topic(name) for name in ("SubmitterSkipped", "TaskFunded"))
+        logs = await self._client.get_logs(
+            self._payments.address, [[skipped, funded], root], task_block, task_block
+        )
+        data = next((log.data for log in reversed(logs) if log.topics[0] == funded), None)
+        if data is None:
             raise DependencyError(CHAIN_UNAVAILABLE, "the task is mined, but this node lacks its logs")
-        data = logs[-1].data
-        return int.from_bytes(data[:32], "big"), int.from_bytes(data[32:64], "big")
+        held_wei, payers_fee_wei = int.from_bytes(data[:32], "big"), int.from_bytes(data[32:64], "big")
+        return _submitters([log for log in logs if log.topics[0] == skipped]), held_wei, payers_fee_wei
 
-    async def _logs(self, event: str, root: bytes, block: int) -> list[LogEntry]:
-        topics = [self._payments.topic(event), root]
-        return await self._client.get_logs(self._payments.address, topics, block, block)
+
+def _submitters(skipped: list[LogEntry]) -> tuple[bytes, ...]:
+    """The contract tells them by the run, the count in the last word."""
+    runs = ((log.topics[2][-ADDRESS_BYTES:], int.from_bytes(log.data[-32:], "big")) for log in skipped)
+    return tuple(submitter for submitter, proofs in runs for _ in range(proofs))
