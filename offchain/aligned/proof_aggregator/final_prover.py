@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 
 from aligned.core.errors import AlignedError, ConflictError, DependencyError, ProtocolError
+from aligned.proof_aggregator.anew import prove_anew, remove_folder
 from aligned.proof_aggregator.blobs import Expected, expect
 from aligned.proof_aggregator.chunk_prover import RESULT_DIR
 from aligned.proof_aggregator.context import Context, Line
@@ -82,7 +82,7 @@ class FinalProver:
             _check(job, result, expected)
         except JobMalformed:
             # Otherwise the next attempt gets the same result again.
-            await _remove(result.directory)
+            await remove_folder(result.directory)
             raise
         async with self._context.db.transaction() as conn:
             await aggregations.record_proof(
@@ -95,7 +95,7 @@ class FinalProver:
                 expected.rows,
             )
         # All of it is in the database now.
-        await _remove(result.directory)
+        await remove_folder(result.directory)
         self._context.metrics.succeeded("final_proofs")
         log.info("aggregation_proved", aggregation=job.id, level=result.level, not_proved=result.not_checked)
 
@@ -118,10 +118,7 @@ class FinalProver:
         """The aggregation fails; the chunks in `again` are proved anew."""
         async with self._context.db.transaction() as conn:
             await aggregations.failed(conn, job, reason)
-            results = [await chunks.prove_again(conn, chunk_id, reason) for chunk_id in again]
-            # Before anybody can take the chunks: an engine would find its old result and call the job finished.
-            for result in filter(None, results):
-                await _remove(Path(result))
+            await prove_anew(conn, again, reason)
         self._context.metrics.failed(job.system, "chunk", RESULT_DAMAGED)
         log.error("aggregation_failed", aggregation=job.id, reason=reason)
 
@@ -138,10 +135,6 @@ def _check(job: AggregationJob, result: FinalResult, expected: Expected) -> None
         raise JobMalformed(f"{WRONG_OUTPUT}: aggregation {job.id}: 0x{result.public_values[:64].hex()}…")
     if result.program_id != job.program_id:
         raise JobMalformed(f"{WRONG_OUTPUT}: proof of program 0x{result.program_id.hex()}")
-
-
-async def _remove(folder: Path) -> None:
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _load(result: str) -> ChunkResult | None:

@@ -10,6 +10,7 @@ from aligned.chain.errors import FEES_ABOVE_CAP, TxReverted
 from aligned.chain.outcome import Receipt
 from aligned.chain.sender import Done
 from aligned.core.errors import AlignedError, ConflictError, DependencyError, PaymentError
+from aligned.proof_aggregator.anew import prove_anew
 from aligned.proof_aggregator.blobs import Expected, expect
 from aligned.proof_aggregator.context import Context, Line
 from aligned.proof_aggregator.held import held
@@ -86,8 +87,7 @@ class Publisher:
     async def _discard(self, job: AggregationJob) -> None:
         reason = "wrong_public_values: they do not follow from the commitments"
         async with self._context.db.transaction() as conn:
-            for chunk_id in await aggregations.failed(conn, job, reason):
-                await chunks.prove_again(conn, chunk_id, reason)
+            await prove_anew(conn, await aggregations.failed(conn, job, reason), reason)
         self._context.metrics.failed(job.system, "send", "wrong_public_values")
         log.critical("aggregation_not_of_its_commitments", aggregation=job.id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -63,9 +64,13 @@ async def test_publish__rows_do_not_follow_from_the_commitments__nothing_is_sent
 ) -> None:
     parts = make(shared_rig)
     await prove(parts)
+    results = [Path(row["result"]) for row in await parts.rows("SELECT result FROM chunks")]
+    assert all(result.is_dir() for result in results)
     await parts.rows("UPDATE proofs SET commitment = %s WHERE leaf_index = 1 RETURNING id", b"\7" * 32)
     await parts.publish_until_settled()
     assert (await parts.states("aggregations"), account_nonce(parts, shared_rig)) == (["failed"], 0)
+    # Else an engine would find them, and the chunks would be proved with the same outcome for ever.
+    assert not any(result.exists() for result in results)
 
 
 @pytest.mark.parametrize("place", [0, 40, 70, 100, 127])

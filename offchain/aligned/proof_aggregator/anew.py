@@ -1,0 +1,25 @@
+"""Chunks whose proofs cannot be used are proved anew."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from aligned.storage.aggregation import chunks
+from aligned.storage.postgres import Connection
+
+
+async def prove_anew(conn: Connection, chunk_ids: Sequence[int], reason: str) -> None:
+    """Frees the chunks and removes their results, before anybody can take them: an engine would find its old result
+    and call the job finished.
+    """
+    results = [await chunks.prove_again(conn, chunk_id, reason) for chunk_id in chunk_ids]
+    for result in filter(None, results):
+        await remove_folder(Path(result))
+
+
+async def remove_folder(folder: Path) -> None:
+    """Removes a folder, if it is there."""
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
