@@ -14,6 +14,10 @@ fn proving_levels() -> Vec<Level> {
     vec![]
 }
 
+#[cfg(test)]
+#[path = "refusals.rs"]
+mod refusals;
+
 /// Segments of 2^17 cycles: a proof takes 1.2 GiB, and little is padded where a run is short.
 const SEGMENT_PO2: u32 = 17;
 
