@@ -118,7 +118,7 @@ async def check_views(cluster: Cluster, receipt: dict[str, Any], tmp_path: Path)
     shown = await run(cluster, "show", root, "--json")
     assert (shown.code, shown.json["agrees"], shown.json["on_chain"]["revoked"]) == (0, True, False)
     leaves = await run(cluster, "leaves", root, "--output", str(tmp_path / "leaves.bin"), "--json")
-    assert leaves.json["source"].startswith("beacon")
+    assert leaves.json["source"].startswith("beacon"), leaves.json["refused"]
     assert leaves.json["commitments"][receipt["aggregation"]["leaf_index"]] == receipt["commitment"]
     assert len((tmp_path / "leaves.bin").read_bytes()) == 32 * receipt["aggregation"]["leaf_count"]
 
