@@ -1,12 +1,13 @@
 """A stand-in for a beacon node: anvil's blobs under the slots that a client computes from timestamps.
 
-Anvil serves /eth/v1/beacon/blobs by block number and knows no slots; its blocks have distinct whole seconds, so here a
-slot is a second.
+Anvil serves /eth/v1/beacon/blobs by block number and knows no slots. Here a slot is a second, with all blocks of it: anvil
+gives those that it mines in one second the same timestamp.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -41,20 +42,25 @@ class _Node:
         return self._timestamp(0)
 
     def blobs(self, slot: int, query: str) -> dict[str, Any] | None:
-        """The blobs of the block at a slot; None if the slot is empty."""
-        number = self._block_at(self.genesis_s() + slot)
-        if number is None:
-            return None
-        answer = httpx.get(f"{self._url}{_BLOBS}{number}?{query}", timeout=_TIMEOUT_S, trust_env=False)
-        found: dict[str, Any] = answer.raise_for_status().json()
-        return found
+        """The blobs of the blocks at a slot; None if none has any."""
+        found = [
+            blob for number in self._blocks_at(self.genesis_s() + slot) for blob in self._of(number, query)
+        ]
+        return {"data": found} if found else None
 
-    def _block_at(self, timestamp_s: int) -> int | None:
-        low, high = 0, int(self._rpc("eth_blockNumber"), 16)
+    def _of(self, number: int, query: str) -> list[Any]:
+        answer = httpx.get(f"{self._url}{_BLOBS}{number}?{query}", timeout=_TIMEOUT_S, trust_env=False)
+        return list(answer.json()["data"]) if answer.is_success else []
+
+    def _blocks_at(self, timestamp_s: int) -> Iterator[int]:
+        low, head = 0, int(self._rpc("eth_blockNumber"), 16)
+        high = head
         while low < high:
             middle = (low + high) // 2
             low, high = (middle + 1, high) if self._timestamp(middle) < timestamp_s else (low, middle)
-        return low if self._timestamp(low) == timestamp_s else None
+        while low <= head and self._timestamp(low) == timestamp_s:
+            yield low
+            low += 1
 
     def _timestamp(self, number: int) -> int:
         """Of a block; before all others for one that the node left out (a fork whose origin lacks it)."""
