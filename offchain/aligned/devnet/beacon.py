@@ -1,7 +1,7 @@
 """A stand-in for a beacon node: anvil's blobs under the slots that a client computes from timestamps.
 
-Anvil serves /eth/v1/beacon/blobs by block number and knows no slots. Here a slot is a second, with all blocks of it: anvil
-gives those that it mines in one second the same timestamp.
+Anvil serves /eth/v1/beacon/blobs by block number and knows no slots. Here a slot is a second, with all blocks of it:
+anvil gives those that it mines in one second the same timestamp.
 """
 
 from __future__ import annotations
