@@ -15,25 +15,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+import bench_gas
+
 ROOT = Path(__file__).resolve().parent.parent
-GAS_FILE = ROOT / "bench" / "gas.json"
-GAS_REFERENCE_AND_BAR: dict[str, tuple[float | None, float | None]] = {
-    "create_new_task": (82_606, 60_000),
-    "respond_0": (259_808, 195_000),
-    "respond_per_non_signer": (17_500, 7_000),
-    "payment_100_payers": (1_235_197, 700_000),
-    "payment_one_payer_100": (284_857, 200_000),
-    "verify_batch_inclusion_16": (19_611, 14_500),
-    "subscribe": (None, 55_000),
-    "renew": (None, 38_000),
-    "verify_sp1_one_blob": (294_447, 310_000),
-    "verify_sp1_without_blob": (294_447, 250_000),
-    "verify_sp1_per_blob": (None, 60_000),
-    "verify_risc0_one_blob": (302_000, 318_000),
-    "verify_risc0_without_blob": (302_000, 258_000),
-    "verify_risc0_per_blob": (None, 60_000),
-    "verify_proof_inclusion_12": (14_700, 13_000),
-}
 
 
 @dataclass(frozen=True)
@@ -58,11 +42,10 @@ class Figure:
 def gas_figures() -> list[Figure]:
     """Measured afresh by tools/bench_gas.py."""
     subprocess.run([sys.executable, "tools/bench_gas.py"], cwd=ROOT, check=True)
-    measured: dict[str, float] = json.loads(GAS_FILE.read_text())
+    measured: dict[str, float] = json.loads(bench_gas.GAS_FILE.read_text())
     return [
-        Figure(name, value, "gas", bar, reference)
+        Figure(name, value, "gas", bench_gas.BARS.get(name), bench_gas.REFERENCE.get(name))
         for name, value in measured.items()
-        for reference, bar in [GAS_REFERENCE_AND_BAR.get(name, (None, None))]
     ]
 
 

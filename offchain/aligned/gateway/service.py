@@ -37,7 +37,7 @@ from aligned.verifiers.pool import VerifierPool
 log = structlog.get_logger(__name__)
 _GAUGES_S = 2.0
 _NO_OBJECT = "readiness"
-# Uploads in pieces of 32 KiB cost 3 ms of CPU more a proof of 1.3 MB.
+# Uploads in pieces of 32 KiB cost about 1 ms of CPU more a proof of 1.3 MB.
 _READ_BYTES = 128 * 1024
 
 

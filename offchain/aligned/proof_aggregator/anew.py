@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from aligned.proof_aggregator.folders import remove_folder
 from aligned.storage.aggregation import chunks
 from aligned.storage.postgres import Connection
 
@@ -18,8 +17,3 @@ async def prove_anew(conn: Connection, chunk_ids: Sequence[int], reason: str) ->
     results = [await chunks.prove_again(conn, chunk_id, reason) for chunk_id in chunk_ids]
     for result in filter(None, results):
         await remove_folder(Path(result))
-
-
-async def remove_folder(folder: Path) -> None:
-    """Removes a folder, if it is there."""
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -16,6 +16,7 @@ import structlog
 from aligned.core.aggregation import user_proofs_output
 from aligned.core.errors import AlignedError, ConflictError, DependencyError, ProtocolError
 from aligned.proof_aggregator.context import Context, Line
+from aligned.proof_aggregator.folders import remove_folder
 from aligned.proof_aggregator.held import held
 from aligned.proof_aggregator.poison import Blame, Poison
 from aligned.provers.base import ChunkResult, UserProof
@@ -83,7 +84,7 @@ class ChunkProver:
             inputs = [await self._input(folder, index, proof) for index, proof in enumerate(proofs)]
             result = await line.engine.user_proofs(job.system, inputs, [proof.commitment for proof in proofs])
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await remove_folder(folder)
         return _checked(line, job, result)
 
     async def _input(self, folder: Path, index: int, proof: ChunkProof) -> UserProof:

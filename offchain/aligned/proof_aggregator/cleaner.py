@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-
 from aligned.core.aggregation import AggregationSystem
 from aligned.proof_aggregator.context import Context
+from aligned.proof_aggregator.folders import remove_folder
 from aligned.proof_aggregator.publisher import request_key
 from aligned.provers.results import final_folders
 from aligned.storage.aggregation import aggregations, chunks, queue
@@ -49,10 +47,10 @@ class Cleaner:
             await queue.lock(conn, system)  # no aggregation begins meanwhile
             if not await aggregations.is_proving(conn, system):
                 for folder in folders:
-                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                    await remove_folder(folder)
 
     async def _remove(self, part: ChunkFiles) -> None:
-        await asyncio.to_thread(shutil.rmtree, part.result, ignore_errors=True)
+        await remove_folder(part.result)
         if not self._context.keep_proofs:
             for key in part.objects:
                 await self._context.store.delete(key)

@@ -9,10 +9,11 @@ from pathlib import Path
 import structlog
 
 from aligned.core.errors import AlignedError, ConflictError, DependencyError, ProtocolError
-from aligned.proof_aggregator.anew import prove_anew, remove_folder
+from aligned.proof_aggregator.anew import prove_anew
 from aligned.proof_aggregator.blobs import Expected, expect
 from aligned.proof_aggregator.chunk_prover import RESULT_DIR
 from aligned.proof_aggregator.context import Context, Line
+from aligned.proof_aggregator.folders import remove_folder
 from aligned.proof_aggregator.held import held
 from aligned.provers.base import ChunkResult, FinalResult
 from aligned.provers.errors import (
