@@ -10,6 +10,7 @@ from eth_utils import to_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from aligned.core.errors import ProtocolError
+from aligned.core.text import decode_text
 
 INVALID_DEPLOYMENT = "invalid_deployment"
 _ADDRESS = re.compile(r"^0x[0-9a-fA-F]{40}$")
@@ -47,7 +48,7 @@ class Deployment(BaseModel):
             ProtocolError: invalid_deployment, with every wrong field.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(decode_text(path.read_bytes(), str(path)))
         except (OSError, ValidationError) as error:
             raise ProtocolError(INVALID_DEPLOYMENT, f"{path}: {error}") from error
 

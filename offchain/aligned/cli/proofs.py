@@ -13,6 +13,7 @@ from aligned.cli.options import network_options, signer_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console
 from aligned.core.commitment import commit
 from aligned.core.errors import AlignedError
+from aligned.core.text import decode_text
 from aligned.core.types import VerificationData
 from aligned.sdk.client import AlignedClient, Until
 from aligned.sdk.models import Inclusion, ProofVerificationData, Receipt, Submission, SubmitResult
@@ -184,7 +185,7 @@ async def verify_onchain(network: NetworkConfig, file: Path) -> Result:
     Example:
       aligned submit … --wait verified --output fib.json && aligned verify-onchain fib.json
     """
-    data = ProofVerificationData.from_json(file.read_text())
+    data = ProofVerificationData.from_json(decode_text(file.read_bytes(), str(file)))
     async with AlignedClient(network) as client:
         is_verified = await client.verify_onchain(data)
     answer = {

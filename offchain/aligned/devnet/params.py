@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from aligned.chain.deployment import Address
 from aligned.core.errors import ProtocolError
+from aligned.core.text import decode_text
 from aligned.devnet.params_aggregation import UINT96_MAX, AggregationParams, Section
 
 INVALID_PARAMS = "invalid_deployment_params"
@@ -159,6 +160,6 @@ class DeploymentParams(Section):
             ProtocolError: invalid_deployment_params, with every wrong field.
         """
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text()))
+            return cls.model_validate(yaml.safe_load(decode_text(path.read_bytes(), str(path))))
         except (OSError, yaml.YAMLError, ValidationError) as error:
             raise ProtocolError(INVALID_PARAMS, f"{path}: {error}") from error

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from aligned.core.aggregation import AggregationSystem, commitment, leaf_of, verify_inclusion
 from aligned.core.errors import INVALID_PROOF, MALFORMED_MESSAGE, ProofError, ProtocolError
+from aligned.core.text import decode_text
 from aligned.sdk.answers import no_other_shape
 from aligned.wire.gateway import AggregationPlace, Receipt
 
@@ -35,7 +36,8 @@ def read_receipt(text: str | bytes) -> Receipt:
         ProtocolError: malformed_message.
     """
     try:
-        return read(Receipt, from_json(text))
+        content = text if isinstance(text, str) else decode_text(text, "receipt")
+        return read(Receipt, from_json(content))
     except ValueError as error:
         raise ProtocolError(MALFORMED_MESSAGE, f"not a receipt: {error}") from error
 

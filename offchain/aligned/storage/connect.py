@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
 from aligned.core.errors import ProtocolError
+from aligned.core.text import decode_text
 from aligned.settings import INVALID_SETTINGS, DatabaseSettings
 from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.postgres import Database, migrate
@@ -46,6 +47,6 @@ def _configured_url(settings: DatabaseSettings) -> str | None:
     if settings.url_file is None:
         return None
     try:
-        return settings.url_file.read_text().strip()
+        return decode_text(settings.url_file.read_bytes(), str(settings.url_file)).strip()
     except OSError as error:
         raise ProtocolError(INVALID_SETTINGS, f"database.url_file: {error}") from error
