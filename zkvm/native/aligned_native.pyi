@@ -81,6 +81,16 @@ def verify_risc0(receipt: bytes, journal: bytes | None, image_id: bytes) -> Verd
         image_id: 32 bytes.
     """
 
+def verify_aggregatable(system: int, proof: bytes, public_inputs: bytes, key: bytes) -> Verdict:
+    """Like `verify_sp1` and `verify_risc0`, but only for proofs that an aggregating program can verify in turn.
+
+    These are Compressed ones with public values committed by SHA-256 (SP1), Composite and Succinct (RISC Zero).
+
+    Args:
+        system: its id in the leaves of aggregation mode (ValueError for others).
+        key: SP1: the saved key or its hash; RISC Zero: the image id.
+    """
+
 def verify_circom_groth16(proof_json: bytes, public_inputs: bytes, verification_key_json: bytes) -> Verdict:
     """Groth16 on BN254 as snarkjs writes it.
 

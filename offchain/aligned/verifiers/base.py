@@ -12,6 +12,14 @@ ENTRY_POINT_GROUP = "aligned.verifiers"
 
 
 @dataclass(frozen=True, slots=True)
+class AggregatedProof(VerificationData):
+    """A proof of aggregation mode: valid only if an aggregating program can verify it in turn.
+
+    The type says so, and not an argument beside the proof, because nobody can forget the type.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer about one proof.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic_core import from_json
 
 from aligned.core.types import ADDRESS_BYTES, ProvingSystem, VerificationData
-from aligned.verifiers.base import Verdict
+from aligned.verifiers.base import AggregatedProof, Verdict
 
 LENGTH = struct.Struct("<Q")
 MAX_VERDICT_BYTES = 64 * 1024
@@ -31,7 +31,7 @@ def pack_proof(data: VerificationData, proof_file: Path | None = None) -> bytes:
     """
     file = None if proof_file is None else bytes(proof_file.absolute())
     blobs = (data.proof, data.pub_input, data.verification_key, data.vm_program_code, file)
-    parts = [bytes([data.proving_system])]
+    parts = [bytes([data.proving_system, isinstance(data, AggregatedProof)])]
     for blob in blobs:
         parts += [LENGTH.pack(_ABSENT)] if blob is None else [LENGTH.pack(len(blob)), blob]
     return b"".join([LENGTH.pack(sum(map(len, parts))), *parts])
@@ -40,14 +40,15 @@ def pack_proof(data: VerificationData, proof_file: Path | None = None) -> bytes:
 def unpack_proof(body: bytes) -> tuple[VerificationData, Path | None]:
     """Inverse of `pack_proof`, without the length."""
     blobs: list[bytes | None] = []
-    position = 1
+    position = 2
     for _ in range(_BLOBS):
         (size,) = LENGTH.unpack_from(body, position)
         position += LENGTH.size
         blobs.append(None if size == _ABSENT else body[position : position + size])
         position += 0 if size == _ABSENT else size
     proof, pub_input, key, code, file = blobs
-    data = VerificationData(ProvingSystem(body[0]), proof or b"", pub_input, key, code, _GENERATOR)
+    kind = AggregatedProof if body[1] else VerificationData
+    data = kind(ProvingSystem(body[0]), proof or b"", pub_input, key, code, _GENERATOR)
     return data, None if file is None else Path(os.fsdecode(file))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from aligned.core.aggregation import AggregationSystem
-from aligned.core.types import ADDRESS_BYTES, VerificationData
+from aligned.core.types import ADDRESS_BYTES
+from aligned.verifiers.base import AggregatedProof
 
 # The tag of a saved SP1 proof, and that of a RISC Zero receipt: 32 bits, little-endian (tag of a bincode enum).
 _SP1_KINDS = {0: "Core", 1: "Compressed", 2: "PLONK", 3: "Groth16"}
@@ -35,8 +36,8 @@ def aggregated_kinds(system: AggregationSystem) -> tuple[str, ...]:
 
 def aggregated_data(
     system: AggregationSystem, proof: bytes, program_key: bytes, public_inputs: bytes
-) -> VerificationData:
+) -> AggregatedProof:
     """What the verifier is asked about such a proof."""
     # SP1's key is the verification key, RISC Zero's the image id.
     key, image = (program_key, None) if system is AggregationSystem.SP1 else (None, program_key)
-    return VerificationData(system.proving_system, proof, public_inputs, key, image, _NO_GENERATOR)
+    return AggregatedProof(system.proving_system, proof, public_inputs, key, image, _NO_GENERATOR)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
+from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import UNSUPPORTED_SYSTEM, InvariantError, ProofError
-from aligned.core.types import FIRST_EXTERNAL_SYSTEM
-from aligned.verifiers import circom, risc0, sp1
-from aligned.verifiers.base import ENTRY_POINT_GROUP, ProofVerifier
+from aligned.core.types import FIRST_EXTERNAL_SYSTEM, VerificationData
+from aligned.verifiers import aggregated, circom, risc0, sp1
+from aligned.verifiers.base import ENTRY_POINT_GROUP, AggregatedProof, ProofVerifier
 
 
 @cache
@@ -24,6 +25,25 @@ def _verifiers() -> dict[int, ProofVerifier]:
             )
         known[verifier.system] = verifier
     return known
+
+
+@cache
+def _aggregated() -> dict[int, ProofVerifier]:
+    return {system.proving_system: aggregated.create(system) for system in AggregationSystem}
+
+
+def verifier_of(data: VerificationData) -> ProofVerifier:
+    """The verifier for a proof of fast mode or of aggregation mode, as its type says.
+
+    Raises:
+        ProofError: unsupported_system.
+    """
+    if not isinstance(data, AggregatedProof):
+        return get_verifier(data.proving_system)
+    verifier = _aggregated().get(data.proving_system)
+    if verifier is None:
+        raise ProofError(UNSUPPORTED_SYSTEM, f"proving system {int(data.proving_system)} is not aggregated")
+    return verifier
 
 
 def get_verifier(system_id: int) -> ProofVerifier:

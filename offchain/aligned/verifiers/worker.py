@@ -20,7 +20,7 @@ from aligned.core.errors import INTERNAL_ERROR, PROOF_UNREADABLE, AlignedError, 
 from aligned.core.types import VerificationData
 from aligned.verifiers.base import Verdict, check_size, refused
 from aligned.verifiers.framing import LENGTH, pack_verdict, unpack_proof
-from aligned.verifiers.registry import get_verifier, supported_systems
+from aligned.verifiers.registry import supported_systems, verifier_of
 
 OUT_OF_MEMORY_STATUS = 71
 _PR_SET_PDEATHSIG = 1
@@ -51,7 +51,7 @@ def _serve(proofs: BinaryIO, verdicts: BinaryIO) -> None:
 
 def _verify(data: VerificationData, proof_file: Path | None) -> Verdict:
     try:
-        verifier = get_verifier(data.proving_system)
+        verifier = verifier_of(data)
         if proof_file is not None:
             data = _with_file(data, proof_file, verifier.max_proof_bytes)
         return check_size(verifier, data) or verifier.verify(data)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.gateway.running import Running
 from tests.integration.gateway.submitter import Proof, Submitter, pay, risc0, sp1, submitter
+from tests.sp1_digest import BLAKE3_OF_FIB_A, committed_by
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,6 +35,10 @@ BAD: dict[str, tuple[Proof, str | None]] = {
     "sp1-wrong-key": (replace(sp1(), key=sp1("agg", "agg").key), "key_mismatch"),
     "sp1-other-values": (replace(sp1(), public_inputs=sp1("fib_b").public_inputs), "public_input_mismatch"),
     "sp1-no-values": (replace(sp1(), public_inputs=b""), "public_input_mismatch"),
+    "sp1-blake3": (
+        replace(sp1(), proof=committed_by(sp1().proof, sp1().public_inputs, BLAKE3_OF_FIB_A)),
+        "unsupported_version",
+    ),
     "sp1-is-a-receipt": (replace(sp1(), proof=risc0().proof), "unsupported_proof_kind"),
     "risc0-flipped": (replace(risc0(), proof=_flipped(risc0().proof, 100_000)), "invalid_proof"),
     "risc0-truncated": (replace(risc0(), proof=risc0().proof[:-1]), "malformed_proof"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aligned_native import keccak256, sp1_vkey_hash
+from structlog.testing import capture_logs
 
 from aligned.core.aggregation import AggregationSystem, commitment, leaf_of
 from aligned.core.errors import VERIFIER_CRASHED
@@ -24,6 +25,7 @@ from tests.integration.intake.harness import (
     small_proofs,
     with_proof,
 )
+from tests.sp1_digest import BLAKE3_OF_FIB_A, committed_by
 
 
 async def test_intake__real_batch__aggregates_the_proofs_that_recursion_takes(bed: Bed) -> None:
@@ -51,6 +53,18 @@ async def test_intake__real_proof_with_another_public_input__is_left_out(bed: Be
     async with VerifierPool(1) as pool, running_intake(bed, pool):
         assert (await bed.reaches(task, "taken"))["proofs"] == 1
     assert [proof["batch_index"] for proof in await bed.proofs(task)] == [1]
+
+
+async def test_intake__public_values_committed_by_blake3__are_left_out(bed: Bed) -> None:
+    good, *_ = real_proofs()
+    other = with_proof(good, proof=committed_by(good.proof, good.pub_input or b"", BLAKE3_OF_FIB_A))
+    task = bed.post([other, good])
+    with capture_logs() as logged:
+        async with VerifierPool(1) as pool, running_intake(bed, pool):
+            await bed.reaches(task, "taken")
+    assert [proof["batch_index"] for proof in await bed.proofs(task)] == [1]
+    [left_out] = [entry for entry in logged if entry["event"] == "batch_proof_left_out"]
+    assert (left_out["batch_index"], left_out["code"]) == (0, "unsupported_version")
 
 
 async def test_intake__batches_posted_before_it_ran__are_all_taken(bed: Bed) -> None:

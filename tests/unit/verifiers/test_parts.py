@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from aligned.core.errors import ProofError
 from aligned.core.types import ProvingSystem, VerificationData
-from aligned.verifiers.base import Verdict, check_size
+from aligned.verifiers.base import AggregatedProof, Verdict, check_size
 from aligned.verifiers.fair_queue import FairQueue
 from aligned.verifiers.framing import LENGTH, pack_proof, pack_verdict, unpack_proof, unpack_verdict
-from aligned.verifiers.registry import get_verifier, supported_systems
+from aligned.verifiers.registry import get_verifier, supported_systems, verifier_of
 
 blobs = st.none() | st.binary(max_size=60)
-proofs = st.builds(
-    VerificationData,
+fields = (
     st.sampled_from([*ProvingSystem, ProvingSystem(99)]),
     st.binary(max_size=60),
     blobs,
@@ -29,6 +28,7 @@ proofs = st.builds(
     blobs,
     st.just(bytes(20)),
 )
+proofs = st.builds(VerificationData, *fields) | st.builds(AggregatedProof, *fields)
 
 
 @given(proofs, st.sampled_from([None, Path("/spool/a"), Path("/sp\udcff ol/b")]))
@@ -131,3 +131,9 @@ def test_check_size__larger_than_the_verifier_takes__refused() -> None:
     verdict = check_size(verifier, data)
     assert verdict is not None
     assert verdict.code == "proof_too_large"
+
+
+def test_verifier_of__system_that_is_not_aggregated__is_refused() -> None:
+    data = AggregatedProof(ProvingSystem.CIRCOM_GROTH16_BN256, b"", b"", None, None, bytes(20))
+    with pytest.raises(ProofError, match="is not aggregated"):
+        verifier_of(data)

@@ -46,11 +46,11 @@ impl System {
     }
 
     /// Verifies a proof of a kind that this system's guest can verify; returns the program id.
-    fn verify(self, proof: &UserProof<'_>) -> Outcome<Hash> {
+    pub fn verify(self, proof: &UserProof<'_>) -> Outcome<Hash> {
         match self {
-            Self::Sp1 => sp1::verify_recursive(proof.proof, proof.public_inputs, proof.key),
+            Self::Sp1 => sp1::verify_aggregatable(proof.proof, proof.public_inputs, proof.key),
             Self::Risc0 => {
-                risc0::verify_recursive(proof.proof, proof.public_inputs, proof.key)?;
+                risc0::verify_aggregatable(proof.proof, proof.public_inputs, proof.key)?;
                 proof.key.try_into().map_err(|_| Code::MalformedKey.because("image id: expected 32 bytes"))
             }
         }

@@ -4,6 +4,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::aggregation::{System, UserProof};
 use crate::guard::detached;
 use crate::verdict::{Verdict, judge};
 use crate::{circom, risc0, sp1};
@@ -18,6 +19,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Verdict>()?;
     module.add_function(wrap_pyfunction!(verify_sp1, module)?)?;
     module.add_function(wrap_pyfunction!(verify_risc0, module)?)?;
+    module.add_function(wrap_pyfunction!(verify_aggregatable, module)?)?;
     module.add_function(wrap_pyfunction!(verify_circom_groth16, module)?)?;
     module.add_function(wrap_pyfunction!(sp1_vkey_hash, module)?)
 }
@@ -48,6 +50,18 @@ fn verify_circom_groth16(
     verification_key_json: &[u8],
 ) -> Verdict {
     judge(py, || circom::verify(proof_json, public_inputs, verification_key_json))
+}
+
+#[pyfunction]
+fn verify_aggregatable(
+    py: Python<'_>,
+    system: u8,
+    proof: &[u8],
+    public_inputs: &[u8],
+    key: &[u8],
+) -> PyResult<Verdict> {
+    let system = System::from_id(system).map_err(PyValueError::new_err)?;
+    Ok(judge(py, || system.verify(&UserProof { key, public_inputs, proof }).map(drop)))
 }
 
 #[pyfunction]

@@ -39,7 +39,7 @@ pub fn verify(receipt: &[u8], journal: Option<&[u8]>, image_id: &[u8]) -> Outcom
 }
 
 /// Verifies a receipt of a kind that a guest's proof can rest on: Composite or Succinct.
-pub fn verify_recursive(receipt: &[u8], journal: &[u8], image_id: &[u8]) -> Outcome {
+pub fn verify_aggregatable(receipt: &[u8], journal: &[u8], image_id: &[u8]) -> Outcome {
     match open(receipt)? {
         (InnerReceipt::Composite(_) | InnerReceipt::Succinct(_), _) => verify(receipt, Some(journal), image_id),
         _ => Err(Code::UnsupportedVersion.because("only Composite and Succinct receipts are aggregated")),

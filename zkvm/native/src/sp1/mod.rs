@@ -11,7 +11,7 @@ use slop_algebra::PrimeField32;
 use sp1_primitives::SP1Field;
 use sp1_recursion_executor::{RECURSIVE_PROOF_NUM_PV_ELTS, RecursionPublicValues};
 use sp1_verifier::compressed::{CompressedError, SP1CompressedVerifier};
-use sp1_verifier::{ProofFromNetwork, SP1Proof, sha256_hash};
+use sp1_verifier::{ProofFromNetwork, SP1Proof, blake3_hash};
 
 use crate::verdict::{Code, Outcome, Refusal};
 use envelope::Envelope;
@@ -37,26 +37,35 @@ pub fn verify(
     }
 }
 
-/// Verifies a proof of a kind that a guest can verify, Compressed with SHA-256; returns the program id.
-pub fn verify_recursive(proof: &[u8], public_values: &[u8], key: &[u8]) -> Outcome<[u8; 32]> {
+/// Verifies a proof that a guest can verify as well, Compressed with SHA-256; returns the program id.
+pub fn verify_aggregatable(proof: &[u8], public_values: &[u8], key: &[u8]) -> Outcome<[u8; 32]> {
     let key = ProgramKey::parse(key)?;
-    let Envelope::Saved(file) = Envelope::open(proof)? else { return Err(not_recursive()) };
-    let SP1Proof::Compressed(inner) = &file.proof else { return Err(not_recursive()) };
-    let inner: &RecursionPublicValues<SP1Field> = inner
-        .proof
-        .public_values
+    let Envelope::Saved(file) = Envelope::open(proof)? else { return Err(not_aggregatable()) };
+    let SP1Proof::Compressed(inner) = &file.proof else { return Err(not_aggregatable()) };
+    // Before the proof itself, which takes a thousand times longer.
+    check_commitment(&inner.proof.public_values, file.public_values.as_slice())?;
+    verify_saved(*file, &key, Some(public_values))?;
+    Ok(key.bytes32())
+}
+
+/// Refuses a proof that commits to its public values by BLAKE3, as programs with that feature of sp1-zkvm do: the
+/// system call by which a guest verifies a proof hashes them with SHA-256. Anything else is left to the verifier.
+fn check_commitment(recursion_values: &[SP1Field], public_values: &[u8]) -> Outcome {
+    let values: &RecursionPublicValues<SP1Field> = recursion_values
         .get(..RECURSIVE_PROOF_NUM_PV_ELTS)
         .ok_or_else(|| Code::MalformedProof.because("too few public values"))?
         .borrow();
-    let digest = inner.committed_value_digest.as_flattened().iter().map(PrimeField32::as_canonical_u32);
-    let is_sha256 = digest.eq(sha256_hash(public_values).into_iter().map(u32::from));
-    verify_saved(*file, &key, Some(public_values))?;
-    let blake3 =
-        || Code::UnsupportedVersion.because("commits to its public values by BLAKE3, which no guest can verify");
-    if is_sha256 { Ok(key.bytes32()) } else { Err(blake3()) }
+    let digest = values.committed_value_digest.as_flattened().iter().map(PrimeField32::as_canonical_u32);
+    if digest.eq(blake3_hash(public_values).into_iter().map(u32::from)) {
+        return Err(Code::UnsupportedVersion.because(
+            "the program commits to its public values by BLAKE3, expected SHA-256, the one that can be aggregated: \
+             build it without the feature `blake3` of sp1-zkvm and prove it again",
+        ));
+    }
+    Ok(())
 }
 
-fn not_recursive() -> Refusal {
+fn not_aggregatable() -> Refusal {
     Code::UnsupportedVersion.because("only Compressed proofs are aggregated")
 }
 
