@@ -51,7 +51,11 @@ class ProofVerifier(Protocol):
         """No larger proof is looked at."""
 
     def verify(self, data: VerificationData) -> Verdict:
-        """Whether the proof holds for its key and public input. A wrong proof is a verdict, never an exception."""
+        """Whether the proof holds for its key and public input. A wrong proof is a verdict, never an exception.
+
+        The leaf commits to `vm_program_code`, and to `verification_key` only where there is no program: verify against
+        the one that it commits to, and refuse the other unless it says the same.
+        """
 
 
 def valid() -> Verdict:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import aligned_native
 
+from aligned.core.errors import MALFORMED_KEY
 from aligned.core.types import ProvingSystem, VerificationData
+from aligned.verifiers.base import Verdict, refused
 from aligned.verifiers.native import NativeVerifier
 
 _MAX_PROOF_BYTES = 64 * 1024
@@ -19,8 +21,17 @@ def _verify(data: VerificationData) -> aligned_native.Verdict:
     )
 
 
+def _check(data: VerificationData) -> Verdict | None:
+    """The leaf commits to a program before it commits to a key, and no program is verified here: with one, a proof
+    under a key of the submitter's own would be committed as one under anybody's.
+    """
+    if data.vm_program_code is None:
+        return None
+    return refused(MALFORMED_KEY, "Circom has a verification key and no program; leave the program out")
+
+
 def create() -> NativeVerifier:
     """The Circom verifier."""
     return NativeVerifier(
-        ProvingSystem.CIRCOM_GROTH16_BN256, "circom_groth16_bn256", _MAX_PROOF_BYTES, _verify
+        ProvingSystem.CIRCOM_GROTH16_BN256, "circom_groth16_bn256", _MAX_PROOF_BYTES, _verify, _check
     )
