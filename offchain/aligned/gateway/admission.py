@@ -15,8 +15,8 @@ from uuid import UUID
 
 from aligned.core.errors import NONCE_USED, SERVER_BUSY, DependencyError, ProtocolError
 from aligned.gateway.claims import Domain, parse_claim, signed_submission
-from aligned.gateway.clients import Gate
 from aligned.gateway.form import Form
+from aligned.gateway.gate import Gate
 from aligned.gateway.kinds import check_kind
 from aligned.gateway.refusals import refusal
 from aligned.gateway.verification import Job

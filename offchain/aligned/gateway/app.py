@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 from aligned.core.errors import MALFORMED_MESSAGE
 from aligned.gateway.api_page import api_page
 from aligned.gateway.body import while_there
-from aligned.gateway.clients import Gate
 from aligned.gateway.descriptions import API, SUBMISSION, problems
+from aligned.gateway.gate import Gate
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.gateway.proofs import ProofReader
 from aligned.gateway.records import Records
@@ -114,7 +114,8 @@ def _add_proofs(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None:
         """The receipt of a proof, at once or when it is so far."""
         if not wait_s:
             return _json(await parts.proofs.receipt(proof_id))
-        with parts.gate.waiters.take(parts.gate.names.of(request), 1, "waits"):
+        bounds = parts.gate.names.of(request).bounds(parts.settings.max_waiters_per_ip)
+        with parts.gate.waiters.take(bounds, 1, "waits"):
             wait_s = min(wait_s, parts.settings.max_wait_s)
             return _json(await while_there(request, parts.proofs.wait(proof_id, until, wait_s)))
 
@@ -132,7 +133,8 @@ def _add_proofs(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None:
         if await parts.proofs.has_ended(proof_id, after):
             return Response(status_code=204)
         stream = parts.proofs.events(proof_id, after, parts.settings.max_stream_s)
-        held = parts.gate.waiters.take(parts.gate.names.of(request), 1, "waits")
+        bounds = parts.gate.names.of(request).bounds(parts.settings.max_waiters_per_ip)
+        held = parts.gate.waiters.take(bounds, 1, "waits")
         return _HeldStream(stream, held)
 
 
@@ -177,7 +179,8 @@ def _add_aggregations(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None
         """All commitments in leaf order: 32 bytes each, or JSON for whoever accepts application/json."""
         client = parts.gate.names.of(request)
         # What it costs is known afterwards: until then a client's other requests would all be let in.
-        with parts.gate.leaf_lists.take(client, 1, "lists of leaves"):
+        bounds = client.bounds(parts.settings.max_leaf_lists_per_ip)
+        with parts.gate.leaf_lists.take(bounds, 1, "lists of leaves"):
             found = await parts.records.leaves(_bytes(root))
             parts.gate.charge_read(client, found.leaf_count)
             if "application/json" in request.headers.get("accept", ""):

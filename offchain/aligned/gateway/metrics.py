@@ -33,6 +33,12 @@ class GatewayMetrics(Metrics):
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._unnamed = Counter(
+            f"{name}_clients_not_named_total",
+            "Requests whose client could not be told from its proxy",
+            ["reason"],
+            registry=self.registry,
+        )
         self.taken_over = Counter(
             f"{name}_taken_over_total", "Verifications that another process began", registry=self.registry
         )
@@ -42,6 +48,10 @@ class GatewayMetrics(Metrics):
             ["what"],
             registry=self.registry,
         )
+
+    def unnamed(self, reason: str) -> None:
+        """A client could not be told from its proxy."""
+        self._unnamed.labels(reason).inc()
 
     def accepted(self, system: AggregationSystem) -> None:
         """A proof waits in the queue."""

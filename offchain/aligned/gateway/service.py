@@ -16,8 +16,8 @@ from aligned.core.errors import DependencyError, ProtocolError
 from aligned.gateway.admission import Admission, Stores
 from aligned.gateway.app import Parts, build_app
 from aligned.gateway.claims import Domain
-from aligned.gateway.clients import Gate
 from aligned.gateway.feed import StateFeed
+from aligned.gateway.gate import Gate
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.gateway.proofs import ProofReader
 from aligned.gateway.records import Records
@@ -93,7 +93,7 @@ class Gateway:
         own, deployment, stores = context.settings.gateway, context.deployment, context.stores
         domain = Domain(deployment.chain_id, address_bytes(deployment.aggregation_payment_service))
         self._metrics = GatewayMetrics()
-        self._gate = Gate(own)
+        self._gate = Gate(own, self._metrics.unnamed)
         self._feed = StateFeed(stores.db)
         self._verification = Verification(
             stores.db,

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, AlignedError
 from aligned.gateway.admission import Admission, InDoubt
 from aligned.gateway.body import Body
-from aligned.gateway.clients import Gate
 from aligned.gateway.form import Form, FormLimits, boundary_of, read_form
+from aligned.gateway.gate import Gate
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.gateway.proofs import ProofReader
 from aligned.gateway.refusals import refusal
@@ -71,8 +71,8 @@ class Submissions:
             self._verification.check_room()
             size = self._announced_bytes(request)
             with (
-                self._gate.uploads.take(client, 1, "uploads"),
-                self._gate.upload_bytes.take(client, size, "bytes of uploads"),
+                self._gate.uploads.take(client.bounds(self._settings.max_uploads_per_ip), 1, "uploads"),
+                self._gate.upload_bytes.take((), size, "bytes of uploads"),
             ):
                 return await self._receive(request, body)
         except AlignedError as error:

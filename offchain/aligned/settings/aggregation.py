@@ -61,7 +61,11 @@ class GatewaySettings(Section):
     )
     max_leaf_lists_per_ip: int = Field(default=2, gt=0, description="such lists of one client address")
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
-        default=(), description="networks (10.0.0.0/8) whose X-Forwarded-For is believed"
+        default=(), description="networks (10.0.0.0/8) whose `proxy_header` is believed"
+    )
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        default="x-forwarded-for",
+        description="the header in which they name the client; the PROXY protocol is not understood",
     )
     max_waiters: int = Field(default=1_000, gt=0, description="long polls and event streams at a time")
     max_waiters_per_ip: int = Field(default=50, gt=0, description="such waits of one client address")

@@ -1,0 +1,58 @@
+"""How often somebody may ask, and how much at a time: by client address and by paying account."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from aligned.clients import Client, ClientNames, ClientRates
+from aligned.gateway.refusals import refusal
+from aligned.limits import RateLimiter, Shares
+from aligned.settings import GatewaySettings
+from aligned.wire.aggregator import RATE_LIMITED
+
+_ROWS_OF_A_READ = 128
+
+
+class Gate:
+    """All bounds of one gateway process.
+
+    Args:
+        count_unnamed: is told why a client could not be told from its proxy.
+    """
+
+    def __init__(self, settings: GatewaySettings, count_unnamed: Callable[[str], None]) -> None:
+        self.names = ClientNames(settings.trusted_proxies, settings.proxy_header, count_unnamed)
+        self._reads = ClientRates(settings.reads_per_s, settings.read_burst)
+        self._uploads = ClientRates(settings.uploads_per_s, settings.upload_burst)
+        self._accounts = RateLimiter(settings.submissions_per_s, settings.submission_burst)
+        self._rejection_cost = settings.rejection_cost
+        self.uploads = Shares(settings.max_uploads)
+        self.upload_bytes = Shares(settings.max_upload_bytes)
+        self.waiters = Shares(settings.max_waiters)
+        self.leaf_lists = Shares(settings.max_leaf_lists)
+
+    def admit_read(self, client: Client) -> None:
+        """Raises ProtocolError rate_limited."""
+        _check(self._reads.take(client), "requests")
+
+    def charge_read(self, client: Client, rows: int) -> None:
+        """An answer out of many rows took as long as several others."""
+        self._reads.charge(client, rows / _ROWS_OF_A_READ)
+
+    def admit_upload(self, client: Client) -> None:
+        """Raises ProtocolError rate_limited."""
+        _check(self._uploads.take(client), "uploads")
+
+    def admit_account(self, address: bytes) -> None:
+        """Raises ProtocolError rate_limited. Only for addresses that paid: strangers could invent any number."""
+        _check(self._accounts.take(address), "submissions of this account")
+
+    def count_rejection(self, address: bytes) -> None:
+        """A rejected proof took a verifier's time and cost nothing: the account may submit the less for a while."""
+        self._accounts.charge(address, self._rejection_cost)
+
+
+def _check(wait_s: float, what: str) -> None:
+    if wait_s > 0:
+        raise refusal(RATE_LIMITED, f"too many {what}", retry_after_s=math.ceil(wait_s))
