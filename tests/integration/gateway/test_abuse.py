@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg_pool import PoolTimeout
 
+from aligned.clients import Client
 from aligned.core.errors import DependencyError
 from aligned.storage.aggregation import submissions
 from aligned.storage.objects import ObjectStore
@@ -131,10 +132,10 @@ async def test_unexpected_error__500_as_problem_that_says_nothing(
 async def test_leaves__of_many_rows__cost_as_much_as_several_reads(gateway: Running) -> None:
     gate = gateway.gateway._gate
     for _ in range(12):
-        gate.charge_read("203.0.113.9", 23_808)
+        gate.charge_read(Client("203.0.113.9"), 23_808)
     with pytest.raises(Exception, match="too many requests"):
-        gate.admit_read("203.0.113.9")
-    gate.admit_read("203.0.113.10")
+        gate.admit_read(Client("203.0.113.9"))
+    gate.admit_read(Client("203.0.113.10"))
 
 
 async def test_submit__first_payment_used_up_while_it_waits_for_it__charged_to_the_next(
