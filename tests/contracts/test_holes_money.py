@@ -168,6 +168,19 @@ def test_unanswered_task__window_over__whole_fee_comes_back(service_manager, par
     assert service_manager.batchStatus(task, user) == 3
 
 
+def test_unanswered_task__at_its_very_last_block__is_still_pending(service_manager, task, user, chain, web3):
+    """An answer in that block is taken, so its fee must still be there."""
+    last = service_manager.lastResponseBlock(batch_id(task, user.address))
+    chain.mine(last - 1 - web3.eth.block_number)  # the call below is of the next block
+    error = revert_of(service_manager.reclaim, task, sender=user)
+    assert error.startswith("BatchStillPending(")
+    assert error.endswith(f", {last})")
+    chain.mine(1)
+    receipt = service_manager.reclaim(task, sender=user)
+    assert receipt.block_number == last + 1
+    assert service_manager.batchersBalances(user) == FEE_WEI
+
+
 def test_unanswered_task__by_somebody_else__not_reclaimable(service_manager, params, task, non_owner, chain):
     chain.mine(params.service.response_window_blocks + 1)
     assert revert_of(service_manager.reclaim, task, sender=non_owner).startswith("BatchDoesNotExist(")

@@ -83,6 +83,22 @@ def test_stake__below_threshold__refused(service_manager, registry, members, tas
     assert refusal(half).startswith("InvalidQuorumThreshold(")
 
 
+def test_stake__exactly_at_the_threshold__is_enough_and_a_hair_below_is_not(
+    service_manager, registry, members, task, user, owner, responder
+):
+    three_of_four = sign_task(service_manager, registry, task, user.address, members, absent=members[:1])
+    config = list(service_manager.config())
+    config[3] = 7_501
+    service_manager.setConfig(config, sender=owner)
+    refused = revert_of(service_manager.respondToTask, task, user, three_of_four.abi(), sender=responder)
+    assert refused.startswith("InvalidQuorumThreshold(")
+
+    config[3] = 7_500
+    service_manager.setConfig(config, sender=owner)
+    service_manager.respondToTask(task, user, three_of_four.abi(), sender=responder)
+    assert service_manager.batchStatus(task, user) == 2
+
+
 @pytest.mark.parametrize(
     "spoiled",
     [

@@ -248,6 +248,8 @@ def test_batcher__rotated__earnings_go_to_the_new_one(payment_service, owner, ba
     payment_service.proposeBatcher(newcomer, sender=owner)
     assert revert_of(payment_service.acceptBatcher, sender=users[0]).startswith("OnlyPendingBatcher(")
     payment_service.acceptBatcher(sender=newcomer)
+    assert int(payment_service.pendingBatcher(), 16) == 0
+    assert revert_of(payment_service.acceptBatcher, sender=newcomer).startswith("OnlyPendingBatcher(")
     assert revert_of(payment_service.withdrawEarnings, sender=batcher).startswith("OnlyBatcherAllowed(")
     before = newcomer.balance
     receipt = payment_service.withdrawEarnings(sender=newcomer)
