@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from rich.live import Live
 
-from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command, console
-from aligned.core.errors import DependencyError
+from aligned.cli.output import EXIT_DEPENDENCY, EXIT_FAILED, EXIT_OK, Result, command, console
+from aligned.core.errors import AlignedError, DependencyError
 
 _HOME = click.Path(file_okay=False, path_type=Path)
 
@@ -112,9 +112,12 @@ async def demo(home: Path, level: str) -> Result:
         running.cancel()
         await asyncio.wait((running,))
     write_report(found, home / "report.json")
-    if not running.cancelled():
-        running.result()
-    return Result(report(found), summary(found), EXIT_OK if found.has_held else EXIT_FAILED)
+    error = None if running.cancelled() else running.exception()
+    if error is not None and not isinstance(error, AlignedError):
+        raise error
+    # An error of ours is in the table and in the report.
+    failed = EXIT_DEPENDENCY if error is not None and error.retryable else EXIT_FAILED
+    return Result(report(found), summary(found), EXIT_OK if found.has_held else failed)
 
 
 def stop_event() -> asyncio.Event:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from aligned.chain.contracts import AggregationService
 from aligned.core.aggregation import AggregationSystem
-from aligned.core.errors import AlignedError
+from aligned.core.errors import ProtocolError
 from aligned.devnet.aggregation_cases import NamedProof, aggregation_proofs
 from aligned.devnet.aggregation_onchain import blob_is_bound, foreign_leaves
 from aligned.devnet.aggregation_refusals import Refusals
@@ -19,9 +18,13 @@ from aligned.devnet.aggregation_users import Users
 from aligned.devnet.cases import Refusal
 from aligned.devnet.cluster import Cluster
 from aligned.devnet.consumer import use_aggregated
+from aligned.devnet.failures import Failures, all_of
 from aligned.sdk.aggregation import AggregationClient, AggregationUntil
+from aligned.sdk.aggregation_models import placement
 from aligned.sdk.leaves import RootOnChain
-from aligned.wire.gateway import Receipt
+from aligned.wire.gateway import UNKNOWN_PROOF, Receipt
+
+T = TypeVar("T")
 
 PROOFS: Final = 4
 _WAIT_S = 180.0
@@ -30,13 +33,17 @@ _UNTIL: Final[tuple[AggregationUntil, ...]] = ("mined", "final")
 
 @dataclass(slots=True)
 class AggregatedProof:
-    """How far one proof has come."""
+    """How far one proof has come.
+
+    Attributes:
+        is_included: what the contract said; None: it was not asked.
+    """
 
     proof: NamedProof
     owner: str
     state: str = "waiting"
     receipt: Receipt | None = None
-    is_included: bool = False
+    is_included: bool | None = None
 
 
 @dataclass(slots=True)
@@ -44,8 +51,9 @@ class SystemRun:
     """One system's aggregation.
 
     Attributes:
-        blob_bound: see `blob_is_bound`.
+        blob_bound: see `blob_is_bound`; None, here and below: it was not asked.
         foreign: questions about proofs that are not under the root, and whether the contract refused each.
+        consumer_accepts, consumer_refuses: see `use_aggregated`.
         leaves_source: who gave the leaves that were checked against root and blobs.
     """
 
@@ -59,11 +67,11 @@ class SystemRun:
     blobs: int = 0
     tx_hash: bytes | None = None
     gas: int = 0
-    blob_bound: bool = False
+    blob_bound: bool | None = None
     foreign: dict[str, bool] = field(default_factory=dict)
     leaves_source: str = ""
-    consumer_accepts: bool = False
-    consumer_refuses: bool = False
+    consumer_accepts: bool | None = None
+    consumer_refuses: bool | None = None
     seconds: float | None = None
 
     @property
@@ -78,11 +86,11 @@ class SystemRun:
             len(self.proofs) >= PROOFS
             and self.chunks >= 2
             and self.leaf_count == len(self.proofs)
-            and all(proof.is_included for proof in self.proofs)
-            and self.blob_bound
+            and all(proof.is_included is True for proof in self.proofs)
+            and self.blob_bound is True
             and self.non_member_refused
-            and self.consumer_accepts
-            and self.consumer_refuses
+            and self.consumer_accepts is True
+            and self.consumer_refuses is True
         )
 
 
@@ -93,6 +101,7 @@ class AggregationDemo:
     runs: list[SystemRun] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     is_complete: bool = False
+    failures: Failures = field(default_factory=Failures)
 
     @property
     def has_held(self) -> bool:
@@ -101,6 +110,7 @@ class AggregationDemo:
             {run.system for run in self.runs} == set(AggregationSystem)
             and all(run.has_held for run in self.runs)
             and self.is_complete
+            and not self.failures.found
             and all(refusal.is_right for refusal in self.refusals)
         )
 
@@ -130,14 +140,15 @@ class AggregationSession:
             self._say("sending proofs to the gateway")
             for run in demo.runs:
                 await self._send(run, users, refusals)
-            await asyncio.gather(
-                *(self._follow(run, users.payer, refusals) for run in demo.runs), refusals.at_the_gateway()
+            await all_of(
+                *(self._follow(run, users.payer, refusals) for run in demo.runs),
+                self._attempt("at the gateway", refusals.at_the_gateway()),
             )
             self._say("asking programs and contracts what they must refuse")
-            await refusals.in_the_programs()
-            await refusals.on_chain()
+            await self._attempt("in the programs", refusals.in_the_programs())
+            await self._attempt("on chain", refusals.on_chain())
             self._say("taking a payment off the chain")
-            await refusals.orphaned_payment()
+            await self._attempt("payment that left the chain", refusals.orphaned_payment())
         demo.is_complete = True
 
     def _planned(self, system: AggregationSystem) -> SystemRun:
@@ -162,14 +173,20 @@ class AggregationSession:
         self._say(
             "waiting until the aggregations are final; meanwhile the gateway is sent what it must refuse"
         )
-        try:
-            await asyncio.gather(*(self._wait(row, client) for row in run.proofs))
-            run.seconds = time.monotonic() + (run.seconds or 0)
-            await refusals.recorded_again(await self._check(run, client))
-        except AlignedError as error:
-            for row in run.proofs:
-                row.state = row.state if row.is_included else f"{error.code}: {error.message}"
+        await all_of(
+            *(self._attempt(f"waiting for {row.proof.file}", self._wait(row, client)) for row in run.proofs)
+        )
+        run.seconds = time.monotonic() + (run.seconds or 0)
+        name = run.system.wire_name
+        found = await self._attempt(f"{name}: looking at the aggregation", self._check(run, client))
+        if found is not None:
+            again = refusals.recorded_again(found)
+            await self._attempt(f"{name}: the same root again", again)
         self._say("")
+
+    async def _attempt(self, where: str, step: Awaitable[T]) -> T | None:
+        """Goes on after an error, which is kept: one question that fails must not hide the answers to others."""
+        return await self._demo.failures.attempt(where, step)
 
     async def _wait(self, row: AggregatedProof, client: AggregationClient) -> None:
         assert row.receipt is not None
@@ -185,9 +202,9 @@ class AggregationSession:
 
     async def _check(self, run: SystemRun, client: AggregationClient) -> RootOnChain:
         first = run.proofs[0]
-        assert first.receipt is not None
-        place = first.receipt.aggregation
-        assert place is not None
+        if first.receipt is None:
+            raise ProtocolError(UNKNOWN_PROOF, f"{first.proof.file} has no receipt")
+        place, _index, _path = placement(first.receipt)
         run.level, run.not_proved, run.root = place.level, place.not_proved, place.root
         leaves = await client.leaves(place.root)
         run.leaf_count, run.leaves_source = len(leaves.commitments), leaves.source
@@ -195,11 +212,14 @@ class AggregationSession:
         receipt = await self._cluster.chain.get_receipt(leaves.found.tx_hash)
         run.gas = 0 if receipt is None else receipt.gas_used
         run.chunks = await self._cluster.chunk_count(place.root)
-        run.blob_bound = await blob_is_bound(self._cluster.chain, self._service, leaves)
-        run.foreign = await foreign_leaves(self._service, first.receipt, first.proof.files.public_inputs)
-        run.consumer_accepts, run.consumer_refuses = await use_aggregated(
-            self._cluster.chain, self._service, first.receipt, first.proof.files.public_inputs
-        )
+        name, chain, inputs = run.system.wire_name, self._cluster.chain, first.proof.files.public_inputs
+        bound = blob_is_bound(chain, self._service, leaves)
+        run.blob_bound = await self._attempt(f"{name}: blobs", bound)
+        foreign = foreign_leaves(self._service, first.receipt, inputs)
+        run.foreign = await self._attempt(f"{name}: foreign leaves", foreign) or {}
+        used = use_aggregated(chain, self._service, first.receipt, inputs)
+        outcome = await self._attempt(f"{name}: example contract", used)
+        run.consumer_accepts, run.consumer_refuses = outcome or (None, None)
         return leaves.found
 
     def _refused(self, refusal: Refusal) -> None:

@@ -76,9 +76,14 @@ class Refusals:
         nonce = await user.nonce()
         racing = [self._signed("granted", each, nonce) for each in files[:2]]
         outcomes = await asyncio.gather(*map(self._gateway.submit, racing), return_exceptions=True)
-        lost = [each.code for each in outcomes if isinstance(each, AlignedError)]
-        code = lost[0] if len(lost) == 1 else ACCEPTED
-        self._judge(f"{files[0].system.wire_name}: two proofs at once with one nonce", code, {NONCE_USED})
+        for each in outcomes:
+            if isinstance(each, BaseException) and not isinstance(each, AlignedError):
+                raise each
+        lost = [each for each in outcomes if isinstance(each, AlignedError)]
+        code = " and ".join(each.code for each in lost) or ACCEPTED
+        reason = "; ".join(each.message for each in lost)
+        what = f"{files[0].system.wire_name}: two proofs at once with one nonce"
+        self._report(Refusal(what, code, code == NONCE_USED, reason=reason))
         return [
             outcome if isinstance(outcome, Receipt) else await user.submit(each)
             for each, outcome in zip(files, [*outcomes, *[None] * len(files[2:])], strict=True)
@@ -201,12 +206,12 @@ class Refusals:
         )
 
     async def _expect(self, what: str, codes: frozenset[str], attempt: Awaitable[object]) -> None:
+        code, reason = ACCEPTED, ""
         try:
             await attempt
-            code = ACCEPTED
         except AlignedError as error:
-            code = error.code
-        self._judge(what, code, codes)
+            code, reason = error.code, error.message
+        self._report(Refusal(what, code, code in codes, reason=reason))
 
     def _judge(self, what: str, code: str, right: Collection[str], *, is_control: bool = False) -> None:
         self._report(Refusal(what, code, code in right, is_control))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from aligned.devnet.aggregation_demo import AggregatedProof, AggregationDemo, SystemRun
 from aligned.devnet.cases import Refusal
+from aligned.devnet.failures import answer
 
 _STYLES = {"included": "bold green", "final": "green", "mined": "cyan", "rejected": "red", "waiting": "dim"}
 
@@ -32,7 +33,7 @@ def aggregation_view(demo: AggregationDemo) -> RenderableType:
         f"refused with their code, {controls} controls taken"
     )
     lines: list[RenderableType] = [table, Text(counts, style="red" if wrong else "")]
-    return Group(*lines, *(Text(f"  {refusal.file}: {refusal.code}", style="red") for refusal in wrong))
+    return Group(*lines, *(Text(f"  {refusal}", style="red") for refusal in wrong))
 
 
 def _cells(row: AggregatedProof) -> list[RenderableType]:
@@ -56,9 +57,9 @@ def aggregation_summary(demo: AggregationDemo) -> RenderableType:
             str(run.chunks),
             str(run.blobs),
             f"{run.gas:,}",
-            _yes(run.blob_bound),
-            f"{sum(run.foreign.values())} of {len(run.foreign)} refused",
-            f"takes {_yes(run.consumer_accepts)}, refuses {_yes(run.consumer_refuses)}",
+            _answer(run.blob_bound),
+            f"{sum(run.foreign.values())} of {len(run.foreign)} refused" if run.foreign else answer(None),
+            f"takes {answer(run.consumer_accepts)}, refuses {answer(run.consumer_refuses)}",
             "" if run.seconds is None or run.seconds < 0 else f"{run.seconds:.1f}",
         )
     levels = dict.fromkeys((run.level, run.not_proved) for run in demo.runs if run.level)
@@ -77,8 +78,8 @@ def _level(level: str, not_proved: str) -> Text:
     return Text(text, style="yellow")
 
 
-def _yes(value: bool) -> Text | str:
-    return "yes" if value else Text("NO", style="red").plain
+def _answer(value: bool | None) -> Text:
+    return Text(answer(value), style="" if value else "red")
 
 
 def aggregation_report(demo: AggregationDemo) -> Mapping[str, object]:

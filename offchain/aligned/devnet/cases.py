@@ -55,12 +55,17 @@ class Refusal:
 
     Attributes:
         is_control: nothing was wrong with it and it must be taken: only then do the refusals of its variants count.
+        reason: what was said with the code.
     """
 
     file: str
     code: str
     is_right: bool
     is_control: bool = False
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.code}{': ' if self.reason else ''}{self.reason}"
 
 
 def good_proofs(generator: bytes = _NO_GENERATOR) -> list[GoodProof]:

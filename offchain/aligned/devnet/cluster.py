@@ -17,6 +17,7 @@ from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import DependencyError, InvariantError
 from aligned.devnet.anvil import CHAIN_ID, Anvil, Cheats
 from aligned.devnet.beacon import BeaconStandin
+from aligned.devnet.failures import all_of
 from aligned.devnet.keys import AGGREGATOR, BATCHER, DEPLOYER, PROOF_AGGREGATOR, KeyFolder, RoleKeys
 from aligned.devnet.layout import Layout, Shared
 from aligned.devnet.roles import (
@@ -252,7 +253,7 @@ class Cluster:
         off = {f"operator-{index}" for index in self.config.switched_off}
         if self.config.aggregation is not None and not self.config.aggregation.aggregator:
             off.add("proof-aggregator")
-        await asyncio.gather(*(role.start() for name, role in self._parts.roles.items() if name not in off))
+        await all_of(*(role.start() for name, role in self._parts.roles.items() if name not in off))
         self.network = NetworkConfig(
             chain_id=self.config.chain_id,
             rpc_urls=(shared.rpc_url,),

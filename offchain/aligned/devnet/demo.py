@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from aligned.devnet.aggregation_demo import PROOFS, AggregationDemo, Aggregation
 from aligned.devnet.cases import BadProof, GoodProof, Refusal, bad_proofs, good_proofs
 from aligned.devnet.cluster import Cluster, ClusterConfig
 from aligned.devnet.consumer import use_in_contract
+from aligned.devnet.failures import Failures, all_of
 from aligned.devnet.gas import GasFigures, measure_gas
 from aligned.devnet.keys import FIRST_USER
 from aligned.devnet.roles import AggregationConfig
@@ -32,44 +32,58 @@ _MAX_AGE_S = 120.0
 
 @dataclass(slots=True)
 class ProofRow:
-    """How far a good proof has come."""
+    """How far a good proof has come.
+
+    Attributes:
+        is_verified: what the contract said; None: it was not asked.
+    """
 
     proof: GoodProof
     state: str = "waiting"
     inclusion: Inclusion | None = None
-    is_verified: bool = False
+    is_verified: bool | None = None
     seconds: float | None = None
 
 
 @dataclass(slots=True)
 class Demo:
-    """Everything that the demo found out; the view reads it while it runs."""
+    """Everything that the demo found out; the view reads it while it runs.
+
+    Attributes:
+        consumer_accepts, consumer_refuses: what the example contract did; None: it was not asked.
+        failures: every error of the run.
+    """
 
     rows: list[ProofRow] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     refusals_planned: int = 0
     step: str = ""
-    consumer_accepts: bool = False
-    consumer_refuses: bool = False
+    consumer_accepts: bool | None = None
+    consumer_refuses: bool | None = None
     gas: GasFigures | None = None
-    aggregation: AggregationDemo = field(default_factory=AggregationDemo)
+    failures: Failures = field(default_factory=Failures)
+    aggregation: AggregationDemo = field(init=False)
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Both halves keep their errors in one list."""
+        self.aggregation = AggregationDemo(failures=self.failures)
 
     @property
     def has_held(self) -> bool:
         """Whether everything happened as it must."""
-        return self.fast_mode_has_held and self.aggregation.has_held
+        return self.fast_mode_has_held and self.aggregation.has_held and not self.failures.found
 
     @property
     def fast_mode_has_held(self) -> bool:
         """Whether everything of the fast mode happened as it must."""
         return (
             bool(self.rows)
-            and all(row.is_verified for row in self.rows)
+            and all(row.is_verified is True for row in self.rows)
             and len(self.refusals) == self.refusals_planned
             and all(refusal.is_right for refusal in self.refusals)
-            and self.consumer_accepts
-            and self.consumer_refuses
+            and self.consumer_accepts is True
+            and self.consumer_refuses is True
             and self.gas is not None
             and self.gas.non_signers >= 1
         )
@@ -82,9 +96,10 @@ async def run_demo(home: Path, demo: Demo, on_change: Callable[[], None], level:
         level: of the aggregation: "native", or "execute" where the provers are built.
 
     Raises:
-        AlignedError: the devnet did not start, or nothing could be submitted.
+        AlignedError: the devnet did not start, or nothing could be submitted; it is among the failures too.
     """
     started = time.monotonic()
+    demo.failures.log_file = home / "logs" / "demo.log"
 
     def say(step: str) -> None:
         demo.step = step or demo.step
@@ -93,10 +108,15 @@ async def run_demo(home: Path, demo: Demo, on_change: Callable[[], None], level:
     aggregation = AggregationConfig(level, min_proofs=PROOFS, max_age_s=_MAX_AGE_S)
     off = frozenset({SWITCHED_OFF})
     config = ClusterConfig(home, operators=OPERATORS, switched_off=off, aggregation=aggregation)
-    async with Cluster(config, say) as cluster:
-        await _Session(cluster, demo, say).run()
-        await AggregationSession(cluster, demo.aggregation, say).run()
-    demo.seconds = time.monotonic() - started
+    try:
+        async with Cluster(config, say) as cluster:
+            await _Session(cluster, demo, say).run()
+            await AggregationSession(cluster, demo.aggregation, say).run()
+    except BaseException as error:
+        demo.failures.add(demo.step, error)
+        raise
+    finally:
+        demo.seconds = time.monotonic() - started
     say("done")
 
 
@@ -118,11 +138,13 @@ class _Session:
             await client.deposit(_DEPOSIT_WEI)
             await other.deposit(_DEPOSIT_WEI)
             self._say("sending proofs, good and bad ones side by side")
-            await asyncio.gather(self._send_good(client), self._send_bad(other, bad))
+            await all_of(self._send_good(client), self._send_bad(other, bad))
             await self._send_unpaid(other)
             self._say("using a verified proof in a contract")
-            await self._use()
-        self._demo.gas = await measure_gas(self._cluster.chain, self._cluster.deployment)
+            failures = self._demo.failures
+            await failures.attempt("using a verified proof in a contract", self._use())
+        measured = measure_gas(self._cluster.chain, self._cluster.deployment)
+        self._demo.gas = await failures.attempt("measuring gas", measured)
 
     async def _send_good(self, client: AlignedClient) -> None:
         """The first proof alone, which nobody makes wait for others; the rest at once."""
@@ -133,7 +155,7 @@ class _Session:
     async def _send_burst(self, client: AlignedClient, rows: list[ProofRow]) -> None:
         started = time.monotonic()
         results = await client.submit([row.proof.data for row in rows])
-        await asyncio.gather(
+        await all_of(
             *(self._follow(client, row, result, started) for row, result in zip(rows, results, strict=True))
         )
 
@@ -150,6 +172,7 @@ class _Session:
             row.seconds = time.monotonic() - started
             self._update(row, "verified" if row.is_verified else "not verified")
         except AlignedError as error:
+            self._demo.failures.add(row.proof.file, error)
             self._update(row, error.code)
 
     def _update(self, row: ProofRow, state: str) -> None:
@@ -159,8 +182,7 @@ class _Session:
     async def _send_bad(self, client: AlignedClient, bad: list[BadProof]) -> None:
         for case in bad:
             result = (await client.submit([case.data]))[0]
-            code = "accepted" if result.error is None else result.error.code
-            self._refused(case.file, code, code in case.codes)
+            self._refused(case.file, result, case.codes)
 
     async def _send_unpaid(self, rich: AlignedClient) -> None:
         """Good proofs under terms that no batcher may take."""
@@ -172,11 +194,11 @@ class _Session:
     async def _expect(self, client: AlignedClient, what: str, code: str, max_fee_wei: int | None) -> None:
         data = self._demo.rows[0].proof.data
         result = (await client.submit([data], max_fee_wei=max_fee_wei))[0]
-        given = "accepted" if result.error is None else result.error.code
-        self._refused(what, given, given == code)
+        self._refused(what, result, frozenset({code}))
 
-    def _refused(self, file: str, code: str, is_right: bool) -> None:
-        self._demo.refusals.append(Refusal(file, code, is_right))
+    def _refused(self, file: str, result: SubmitResult, codes: frozenset[str]) -> None:
+        code, reason = ("accepted", "") if result.error is None else (result.error.code, result.error.message)
+        self._demo.refusals.append(Refusal(file, code, code in codes, reason=reason))
         self._say("")
 
     async def _use(self) -> None:

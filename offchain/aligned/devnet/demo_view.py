@@ -12,6 +12,7 @@ from rich.text import Text
 
 from aligned.devnet.aggregation_view import aggregation_report, aggregation_summary, aggregation_view
 from aligned.devnet.demo import OPERATORS, SWITCHED_OFF, Demo, ProofRow
+from aligned.devnet.failures import answer
 
 _STYLES = {"verified": "bold green", "posted": "cyan", "queued": "yellow", "waiting": "dim"}
 
@@ -28,9 +29,10 @@ def view(demo: Demo, *, is_over: bool = False) -> RenderableType:
     wrong = [refusal for refusal in demo.refusals if not refusal.is_right]
     counts = f"{len(demo.refusals) - len(wrong)} of {demo.refusals_planned} bad submissions refused as they must be"
     lines: list[RenderableType] = [table, Text(counts, style="red" if wrong else "")]
-    lines += [Text(f"  {refusal.file}: {refusal.code}", style="red") for refusal in wrong]
+    lines += [Text(f"  {refusal}", style="red") for refusal in wrong]
     if demo.aggregation.runs:
         lines += [Text("\naggregation mode", style="bold"), aggregation_view(demo.aggregation)]
+    lines += [Text(f"error: {failure}", style="red") for failure in demo.failures.found]
     if not is_over:
         lines.append(Text(f"… {demo.step}", style="dim"))
     return Group(Text("fast mode", style="bold"), *lines)
@@ -61,7 +63,7 @@ def summary(demo: Demo) -> RenderableType:
             "fast mode: gas",
             f"task {gas.create_task:,}, answer {gas.respond:,} with {gas.non_signers} non-signer(s)",
         )
-    took, refused = _yes(demo.consumer_accepts), _yes(demo.consumer_refuses)
+    took, refused = answer(demo.consumer_accepts), answer(demo.consumer_refuses)
     facts.add_row("fast mode: contract", f"takes its program's proof: {took}; refuses another's: {refused}")
     facts.add_row("seconds", f"{demo.seconds:.0f} in all")
     verdict = (
@@ -71,10 +73,6 @@ def summary(demo: Demo) -> RenderableType:
     )
     tables = (view(demo, is_over=True), aggregation_summary(demo.aggregation))
     return Group(*tables, facts, verdict)
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "NO"
 
 
 def report(demo: Demo) -> Mapping[str, object]:
@@ -97,6 +95,9 @@ def report(demo: Demo) -> Mapping[str, object]:
             else {"create_task": gas.create_task, "respond": gas.respond, "non_signers": gas.non_signers},
         },
         "aggregation": aggregation_report(demo.aggregation),
+        "errors": [
+            {"where": each.where, "code": each.code, "reason": each.reason} for each in demo.failures.found
+        ],
     }
 
 

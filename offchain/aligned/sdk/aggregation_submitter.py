@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aligned_native import keccak256
 from eth_account.signers.local import LocalAccount
 
@@ -12,27 +10,28 @@ from aligned.sdk.aggregation_submission import ProofFiles, SignedSubmission
 from aligned.sdk.deadline import Deadline
 from aligned.sdk.gateway_http import GatewayHttp
 from aligned.sdk.network import AggregationNetwork
+from aligned.sdk.turns import account_turns
 from aligned.wire.gateway import NONCE_GAP, Receipt
 
 _MAX_NONCE_CLASHES = 8
 
 
 class AggregationSubmitter:
-    """Submits for one signer; calls of the same client wait for each other, so that their nonces do not clash."""
+    """Submits for one signer; calls of this process for one account take turns, so that nonces do not clash."""
 
     def __init__(self, network: AggregationNetwork, signer: LocalAccount, gateway: GatewayHttp) -> None:
         self._network = network
         self._signer = signer
         self._address = bytes.fromhex(signer.address[2:])
         self._gateway = gateway
-        self._lock = asyncio.Lock()
+        self._turns = account_turns("gateway", network.chain_id, network.payment_service_bytes, self._address)
 
     async def submit(
         self, files: ProofFiles, nonce: int | None, deadline_s: int, timeout_s: float
     ) -> Receipt:
         """The gateway's receipt, compared with what was sent. See `AggregationClient.submit`."""
         waiting = Deadline(timeout_s)
-        async with self._lock:
+        async with self._turns.turn(timeout_s):
             for _ in range(_MAX_NONCE_CLASHES):
                 signed = self._sign(files, await self._nonce(nonce, waiting), deadline_s)
                 try:

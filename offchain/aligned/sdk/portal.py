@@ -28,7 +28,15 @@ class Portal:
             raise
 
     def stop(self) -> None:
-        """Ends the loop and its thread."""
+        """Cancels what still runs, so that it lets go of what it holds, and ends the loop and its thread."""
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -26,6 +26,7 @@ from aligned.sdk.models import Receipt, SubmitResult
 from aligned.sdk.network import NetworkConfig
 from aligned.sdk.outstanding import Outstanding
 from aligned.sdk.session import CONNECTION_LOST, BatcherSession
+from aligned.sdk.turns import account_turns
 
 # Proofs on their way at a time: enough to keep the batcher's verifiers busy, few enough to resend after a refusal.
 _WINDOW = 8
@@ -34,7 +35,7 @@ _FIRST_RETRY_S = 0.5
 
 
 class Submitter:
-    """Submits for one signer; calls of the same client wait for each other, so that their nonces do not clash."""
+    """Submits for one signer; calls of this process for one account take turns, so that nonces do not clash."""
 
     def __init__(self, network: NetworkConfig, signer: LocalAccount, http: BatcherHttp, funds: Funds) -> None:
         self._network = network
@@ -42,7 +43,7 @@ class Submitter:
         self._address = bytes.fromhex(signer.address[2:])
         self._http = http
         self._funds = funds
-        self._lock = asyncio.Lock()
+        self._turns = account_turns("batcher", network.chain_id, network.payment_service_bytes, self._address)
         self._batcher: bytes | None = None
 
     async def submit(
@@ -51,9 +52,9 @@ class Submitter:
         """One result per proof, in order; what is unanswered after `timeout_s` has error `timeout`.
 
         Raises:
-            DependencyError: no connection or nonce to be had: nothing was submitted.
+            DependencyError: no connection, nonce or turn to be had: nothing was submitted.
         """
-        async with self._lock:
+        async with self._turns.turn(timeout_s):
             burst = _Burst(self, proofs, max_fee_wei, nonce)
             try:
                 async with asyncio.timeout(timeout_s):
