@@ -11,8 +11,9 @@ from eth_account.signers.local import LocalAccount
 
 from aligned.chain.client import ChainClient, hex_bytes
 from aligned.chain.errors import FEES_ABOVE_CAP, INSUFFICIENT_FUNDS
-from aligned.chain.fees import Caps, Fees, bumped, market_fees, too_dear
-from aligned.chain.journal import Attempt, Journal, Request
+from aligned.chain.fees import Caps, Fees, Prices, bumped, market_fees, too_dear
+from aligned.chain.journal import Journal
+from aligned.chain.journal_rows import Attempt, Request
 from aligned.chain.kzg import Sidecar, sidecar_of
 from aligned.chain.prices import read_prices
 from aligned.chain.rpc import RpcError
@@ -115,14 +116,31 @@ class Broadcaster:
 
     async def _bump(self, conn: Connection, request: Request, *, cancel: bool) -> Attempt:
         last = (await self._journal.attempts(conn, request.key))[0]
+        prices = await read_prices(self._client, with_blobs=bool(request.blobs))
+        cancel = cancel or last.is_cancel or await self._is_hopeless(conn, request, prices)
         turns = cancel and not last.is_cancel
         if last.age_s < self._bump_after_s and not turns:
             return last
-        fees = bumped(last.fees, await self._market(request), self._caps)
+        # A cancel must be mined for the queue to go on, whatever the request was worth.
+        caps = self._caps if cancel else request.limit.within(self._caps)
+        fees = bumped(last.fees, market_fees(prices, caps), caps)
         if fees is None:
-            _log.warning("fee_cap_reached", key=request.key, fees=last.fees, caps=self._caps)
+            _log.warning("fee_cap_reached", key=request.key, fees=last.fees, caps=caps)
             return last
-        return await self._add(conn, request, last.number + 1, fees, cancel=cancel or last.is_cancel)
+        return await self._add(conn, request, last.number + 1, fees, cancel=cancel)
+
+    async def _is_hopeless(self, conn: Connection, request: Request, prices: Prices) -> bool:
+        """Whether the chain has been asking for too long for more than the request may offer."""
+        if request.gave_up:
+            return True
+        if request.state != "pending" or request.limit.give_up_after_s is None:
+            return False
+        is_dear = too_dear(prices, request.limit.within(self._caps))
+        if not await self._journal.set_dear(conn, request.key, is_dear=is_dear):
+            return False
+        _log.warning("given_up_for_fees", key=request.key, nonce=request.nonce, limit=request.limit)
+        await self._journal.give_up(conn, request.key)
+        return True
 
     async def _fill_gaps(self, conn: Connection, request: Request, chain_nonce: int) -> None:
         """Nonces below ours that nothing of ours will use: left by foreign transactions that vanished."""
@@ -137,7 +155,7 @@ class Broadcaster:
             key = f"filler:{nonce}"
             filler = Request(key, self._address, b"", 0, _TRANSFER_GAS, "superseded", nonce)
             await self._journal.insert(conn, filler)
-            await self._add(conn, filler, 1, await self._market(filler), cancel=True)
+            await self._add(conn, filler, 1, await self.offer(filler), cancel=True)
 
     async def _free_nonce(self, conn: Connection) -> int:
         """Lowest nonce that neither the chain, nor the node's queue, nor the journal uses."""
@@ -182,20 +200,21 @@ class Broadcaster:
             blob_fee_wei=fees.blob_fee_wei,
         )
 
-    async def _market(self, request: Request) -> Fees:
-        return market_fees(await read_prices(self._client, with_blobs=bool(request.blobs)), self._caps)
-
     async def offer(self, request: Request) -> Fees:
-        """The market's offer; a blob transaction that could not be mined is not begun: raising it costs double.
+        """The market's offer, within what the request may offer.
+
+        One that could not be mined is not begun where that was asked for, or where raising it costs double (blobs).
 
         Raises:
             DependencyError: fees_above_cap.
         """
         prices = await read_prices(self._client, with_blobs=bool(request.blobs))
-        if request.blobs and too_dear(prices, self._caps):
-            _log.warning("waiting_for_lower_fees", key=request.key, prices=prices, caps=self._caps)
-            raise DependencyError(FEES_ABOVE_CAP, f"{request.key}: {prices}, {self._caps}")
-        return market_fees(prices, self._caps)
+        caps = request.limit.within(self._caps)
+        is_bounded = request.blobs or request.limit.max_fee_wei is not None
+        if is_bounded and too_dear(prices, caps):
+            _log.warning("waiting_for_lower_fees", key=request.key, prices=prices, caps=caps)
+            raise DependencyError(FEES_ABOVE_CAP, f"{request.key}: {prices}, {caps}")
+        return market_fees(prices, caps)
 
 
 async def _make_sidecar(request: Request) -> None:

@@ -10,6 +10,7 @@ TX_KEY_REUSED = "tx_key_reused"
 TX_TIMEOUT = "tx_timeout"
 INSUFFICIENT_FUNDS = "insufficient_funds"
 FEES_ABOVE_CAP = "fees_above_cap"
+TX_CANCELLED_FEES = "tx_cancelled_fees"
 WRONG_CHAIN = "wrong_chain"
 
 
@@ -34,3 +35,22 @@ class TxReverted(AlignedError):
         decoded = decode_error(data) if data else None
         reason = decoded or message or ("0x" + data.hex() if data else "reverted without a reason")
         return cls(reason, error_name=(decoded or "").partition("(")[0], tx_hash=tx_hash)
+
+
+class TxCancelled(AlignedError):
+    """A request that was given up because the chain asked for more than it may offer; its key is free again.
+
+    Attributes:
+        key: of the request.
+        tx_hash: of the mined cancel; None when a transaction that is not ours used the nonce up.
+        fee_wei: what the cancel cost.
+    """
+
+    def __init__(self, key: str, tx_hash: bytes | None, fee_wei: int) -> None:
+        super().__init__(
+            TX_CANCELLED_FEES,
+            f"{key} was cancelled: the chain asked for more than it may offer; send it when gas is cheaper",
+        )
+        self.key = key
+        self.tx_hash = tx_hash
+        self.fee_wei = fee_wei

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Nodes replace a pending transaction only when both fees rise by a tenth (geth) or an eighth (some others), and one
 # with blobs only when all three fees double.
@@ -41,6 +41,28 @@ class Caps:
     def allow(self, fees: Fees) -> bool:
         """Whether an offer is within the caps."""
         return fees.max_fee_wei <= self.max_fee_wei and fees.blob_fee_wei <= self.blob_fee_wei
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What one request may offer.
+
+    Attributes:
+        max_fee_wei: most per gas; None: only the account's caps hold.
+        give_up_after_s: it is cancelled when the chain asks for more for so long; None: it waits.
+    """
+
+    max_fee_wei: int | None = None
+    give_up_after_s: float | None = None
+
+    def within(self, caps: Caps) -> Caps:
+        """The lower of both bounds."""
+        if self.max_fee_wei is None:
+            return caps
+        return replace(caps, max_fee_wei=min(caps.max_fee_wei, self.max_fee_wei))
+
+
+UNLIMITED = Limit()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,62 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from psycopg.types.json import Jsonb
 
-from aligned.chain.client import hex_bytes, log_entry, to_bytes
-from aligned.chain.fees import Fees
+from aligned.chain.fees import Limit
+from aligned.chain.journal_rows import Attempt, Request, attempt_of, receipt_json, request_of
 from aligned.chain.types import ChainReceipt
-from aligned.core.blob import BLOB_BYTES
 from aligned.storage.postgres import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One transaction that somebody wants, by key."""
-
-    key: str
-    to: bytes
-    data: bytes
-    value_wei: int
-    gas_limit: int
-    state: str
-    nonce: int | None = None
-    receipt: ChainReceipt | None = None
-    error: str | None = None
-    blobs: tuple[bytes, ...] = ()
-    blob_hashes: tuple[bytes, ...] = ()
-
-    def asks_the_same(self, other: Request) -> bool:
-        """Whether both would do the same on chain."""
-        return self._effect == other._effect
-
-    @property
-    def _effect(self) -> tuple[object, ...]:
-        return self.to, self.data, self.value_wei, self.blob_hashes
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One signed form of a request."""
-
-    tx_hash: bytes
-    number: int
-    nonce: int
-    is_cancel: bool
-    raw: bytes
-    max_fee_wei: int
-    priority_fee_wei: int
-    blob_fee_wei: int = 0
-    age_s: float = 0.0
-
-    @property
-    def fees(self) -> Fees:
-        """What it offers."""
-        return Fees(self.max_fee_wei, self.priority_fee_wei, self.blob_fee_wei)
-
 
 _LONG_WAIT = "SET LOCAL lock_timeout = '120s'; SET LOCAL statement_timeout = '120s'"
 
@@ -81,7 +31,7 @@ class Journal:
             "SELECT * FROM tx_request WHERE chain_id = %s AND account = %s AND key = %s", (*self._owner, key)
         )
         row = await found.fetchone()
-        return None if row is None else _request(row)
+        return None if row is None else request_of(row)
 
     async def from_nonce(self, conn: Connection, nonce: int) -> list[Request]:
         """All requests at `nonce` or above, lowest first."""
@@ -89,7 +39,7 @@ class Journal:
             "SELECT * FROM tx_request WHERE chain_id = %s AND account = %s AND nonce >= %s ORDER BY nonce",
             (*self._owner, nonce),
         )
-        return [_request(row) for row in await found.fetchall()]
+        return [request_of(row) for row in await found.fetchall()]
 
     async def attempts(self, conn: Connection, key: str) -> list[Attempt]:
         """All signed forms of `key`, newest first."""
@@ -98,7 +48,7 @@ class Journal:
             " WHERE chain_id = %s AND account = %s AND key = %s ORDER BY number DESC",
             (*self._owner, key),
         )
-        return [_attempt(row) for row in await found.fetchall()]
+        return [attempt_of(row) for row in await found.fetchall()]
 
     async def pending_elsewhere(self, conn: Connection, key: str) -> bytes | None:
         """Another account that has sent, or is about to send, what `key` names."""
@@ -114,7 +64,8 @@ class Journal:
         """A new request."""
         await conn.execute(
             "INSERT INTO tx_request (chain_id, account, key, nonce, to_address, data, value_wei, gas_limit, state,"
-            " blobs, blob_hashes) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " blobs, blob_hashes, max_fee_wei, give_up_after_s)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *self._owner,
                 request.key,
@@ -126,6 +77,8 @@ class Journal:
                 request.state,
                 b"".join(request.blobs),
                 b"".join(request.blob_hashes),
+                request.limit.max_fee_wei,
+                request.limit.give_up_after_s,
             ),
         )
 
@@ -148,11 +101,45 @@ class Journal:
             ),
         )
 
+    async def set_limit(self, conn: Connection, key: str, limit: Limit) -> None:
+        """What the request may offer from now on; one that was given up stays so."""
+        await conn.execute(
+            "UPDATE tx_request SET max_fee_wei = %s, give_up_after_s = %s"
+            " WHERE chain_id = %s AND account = %s AND key = %s AND NOT gave_up",
+            (limit.max_fee_wei, limit.give_up_after_s, *self._owner, key),
+        )
+
+    async def set_dear(self, conn: Connection, key: str, *, is_dear: bool) -> bool:
+        """Notes whether the chain asks for more than the request may offer; True once that was so for too long."""
+        found = await conn.execute(
+            "UPDATE tx_request SET dear_since = CASE WHEN %s THEN coalesce(dear_since, now()) END"
+            " WHERE chain_id = %s AND account = %s AND key = %s"
+            " RETURNING dear_since + make_interval(secs => give_up_after_s) <= now() AS is_over",
+            (is_dear, *self._owner, key),
+        )
+        row = await found.fetchone()
+        return row is not None and bool(row["is_over"])
+
+    async def give_up(self, conn: Connection, key: str) -> None:
+        """From now on only cancels of the request are signed."""
+        await conn.execute(
+            "UPDATE tx_request SET gave_up = TRUE WHERE chain_id = %s AND account = %s AND key = %s",
+            (*self._owner, key),
+        )
+
+    async def release(self, conn: Connection, key: str) -> None:
+        """Frees the key of a cancelled request, which keeps its nonce and forms under another name."""
+        await conn.execute(
+            "UPDATE tx_request SET key = left(key, 150) || '~cancelled:' || nonce"
+            " WHERE chain_id = %s AND account = %s AND key = %s AND state = 'cancelled'",
+            (*self._owner, key),
+        )
+
     async def reopen(self, conn: Connection, key: str, nonce: int, gas_limit: int) -> None:
         """Makes a request pending at another nonce."""
         await conn.execute(
             "UPDATE tx_request SET nonce = %s, gas_limit = %s, state = 'pending', receipt = NULL, error = NULL,"
-            " updated_at = now() WHERE chain_id = %s AND account = %s AND key = %s",
+            " gave_up = FALSE, dear_since = NULL, updated_at = now() WHERE chain_id = %s AND account = %s AND key = %s",
             (nonce, gas_limit, *self._owner, key),
         )
 
@@ -165,7 +152,7 @@ class Journal:
         error: str | None = None,
     ) -> None:
         """Settles a request, or opens it again."""
-        stored = None if receipt is None else Jsonb(_receipt_json(receipt))
+        stored = None if receipt is None else Jsonb(receipt_json(receipt))
         await conn.execute(
             "UPDATE tx_request SET state = %s, receipt = %s, error = %s, updated_at = now()"
             " WHERE chain_id = %s AND account = %s AND key = %s",
@@ -185,77 +172,3 @@ class Journal:
             " tx_attempt.key) = (r.chain_id, r.account, r.key)",
             (*self._owner, key),
         )
-
-
-def _request(row: dict[str, Any]) -> Request:
-    return Request(
-        key=row["key"],
-        to=row["to_address"],
-        data=row["data"],
-        value_wei=int(row["value_wei"]),
-        gas_limit=row["gas_limit"],
-        state=row["state"],
-        nonce=row["nonce"],
-        receipt=None if row["receipt"] is None else _receipt(row["receipt"]),
-        error=row["error"],
-        blobs=_parts(row["blobs"], BLOB_BYTES),
-        blob_hashes=_parts(row["blob_hashes"], 32),
-    )
-
-
-def _parts(data: bytes, size: int) -> tuple[bytes, ...]:
-    return tuple(data[start : start + size] for start in range(0, len(data), size))
-
-
-def _attempt(row: dict[str, Any]) -> Attempt:
-    return Attempt(
-        tx_hash=row["tx_hash"],
-        number=row["number"],
-        nonce=row["nonce"],
-        is_cancel=row["is_cancel"],
-        raw=row["raw"],
-        max_fee_wei=int(row["max_fee_wei"]),
-        priority_fee_wei=int(row["priority_fee_wei"]),
-        blob_fee_wei=int(row["blob_fee_wei"]),
-        age_s=row["age_s"],
-    )
-
-
-def _receipt_json(receipt: ChainReceipt) -> dict[str, Any]:
-    logs = [
-        {
-            "address": hex_bytes(entry.address),
-            "topics": [hex_bytes(topic) for topic in entry.topics],
-            "data": hex_bytes(entry.data),
-            "blockNumber": hex(entry.block_number),
-            "blockHash": hex_bytes(entry.block_hash),
-            "transactionHash": hex_bytes(entry.tx_hash),
-            "logIndex": hex(entry.log_index),
-        }
-        for entry in receipt.logs
-    ]
-    return {
-        "tx_hash": hex_bytes(receipt.tx_hash),
-        "succeeded": receipt.succeeded,
-        "block_number": receipt.block_number,
-        "block_hash": hex_bytes(receipt.block_hash),
-        "gas_used": receipt.gas_used,
-        "gas_price_wei": str(receipt.gas_price_wei),
-        "blob_gas_used": receipt.blob_gas_used,
-        "blob_gas_price_wei": str(receipt.blob_gas_price_wei),
-        "logs": logs,
-    }
-
-
-def _receipt(fields: dict[str, Any]) -> ChainReceipt:
-    return ChainReceipt(
-        tx_hash=to_bytes(fields["tx_hash"]),
-        succeeded=fields["succeeded"],
-        block_number=fields["block_number"],
-        block_hash=to_bytes(fields["block_hash"]),
-        gas_used=fields["gas_used"],
-        gas_price_wei=int(fields["gas_price_wei"]),
-        blob_gas_used=fields.get("blob_gas_used", 0),
-        blob_gas_price_wei=int(fields.get("blob_gas_price_wei", 0)),
-        logs=tuple(log_entry(entry) for entry in fields["logs"]),
-    )

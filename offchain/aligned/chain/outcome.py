@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aligned.chain.errors import TX_KEY_REUSED, TxReverted
-from aligned.chain.journal import Request
+from aligned.chain.errors import TX_KEY_REUSED, TxCancelled, TxReverted
+from aligned.chain.journal_rows import Request
 from aligned.chain.types import ChainReceipt, LogEntry
 from aligned.core.errors import ConflictError
 
@@ -55,12 +55,16 @@ def outcome_of(request: Request) -> Receipt:
 
     Raises:
         TxReverted: it was mined and reverted.
+        TxCancelled: it was given up.
     """
+    tx_hash = None if request.receipt is None else request.receipt.tx_hash
+    if request.state == "cancelled":
+        raise TxCancelled(request.key, tx_hash, 0 if request.receipt is None else request.receipt.fee_wei)
     if request.state == "reverted":
         reason = request.error or "reverted"
         raise TxReverted(
             reason,
             error_name=reason.partition("(")[0] if "(" in reason else "",
-            tx_hash=None if request.receipt is None else request.receipt.tx_hash,
+            tx_hash=tx_hash,
         )
     return Receipt(request.key, request.state, request.receipt)

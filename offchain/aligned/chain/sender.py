@@ -9,36 +9,28 @@ confirmations; `done` then says whether the wish came true by other means.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import structlog
 from eth_account.signers.local import LocalAccount
 
 from aligned.chain.broadcast import Broadcaster, refuse_unfunded
 from aligned.chain.client import ChainClient
-from aligned.chain.errors import TX_TIMEOUT, TxReverted
-from aligned.chain.fees import Caps
+from aligned.chain.errors import FEES_ABOVE_CAP, TX_TIMEOUT, TxReverted
+from aligned.chain.fees import Caps, Limit
 from aligned.chain.identity import check_identity
-from aligned.chain.journal import Attempt, Journal, Request
-from aligned.chain.kzg import hashes_of
-from aligned.chain.outcome import Receipt, check_same, outcome_of
+from aligned.chain.journal import Journal
+from aligned.chain.journal_rows import Request, new_request
+from aligned.chain.outcome import Receipt, check_same
 from aligned.chain.rpc import RpcError
 from aligned.chain.simulation import simulate
-from aligned.chain.types import ChainReceipt
+from aligned.chain.tracker import Done, Pace, Tracker
 from aligned.core.errors import DependencyError
 from aligned.storage.postgres import Database
 
 __all__ = ["Done", "Receipt", "TxSender"]
 
-Done = Callable[[], Awaitable[bool]]
-# A settled transaction is looked up again only while a reorganisation can still remove it.
-_FINAL_BLOCKS = 64
-# How long a node may know a nonce as used and have no receipt yet.
-_RECEIPT_LAG_S = 2.0
 _DEFAULT_CAPS = Caps.from_gwei(500, 500)
-
-_log = structlog.get_logger(__name__)
 
 
 class TxSender:
@@ -66,16 +58,22 @@ class TxSender:
     ) -> None:
         self._db = db
         self._client = client
-        self._confirmations = confirmations
-        self._bump_after_s = bump_after_s
-        self._poll_s = poll_s
         self._identified = False
         self._on_step = on_step or (lambda _step: None)
         self._journal = Journal(client.chain_id, bytes.fromhex(account.address[2:]))
         self._broadcaster = Broadcaster(db, client, account, self._journal, caps, bump_after_s, self._on_step)
         self.address = bytes.fromhex(account.address[2:])
+        self._tracker = Tracker(
+            db=db,
+            client=client,
+            address=self.address,
+            journal=self._journal,
+            broadcaster=self._broadcaster,
+            pace=Pace(confirmations, bump_after_s, poll_s),
+            on_step=self._on_step,
+        )
 
-    async def send(
+    async def send(  # noqa: PLR0913 - each says one thing about one transaction
         self,
         key: str,
         to: bytes,
@@ -85,6 +83,9 @@ class TxSender:
         done: Done | None = None,
         timeout_s: float = 600.0,
         blobs: Sequence[bytes] = (),
+        *,
+        max_fee_wei: int | None = None,
+        give_up_after_s: float | None = None,
     ) -> Receipt:
         """Gets the call mined once, whatever happens in between; the same key again returns the same result.
 
@@ -96,16 +97,25 @@ class TxSender:
             done: whether what the call is for is already so on chain.
             timeout_s: how long to wait; the request stays, and the same key goes on with it.
             blobs: up to 6, of 131,072 bytes; an account that sends blobs should send nothing else.
+            max_fee_wei: most that a form of it offers per gas, below the account's cap; another value for the same
+                key holds for forms that are signed from then on.
+            give_up_after_s: when the chain has asked for more than that for so long, an empty transfer to ourselves
+                takes the nonce instead: 21,000 gas (with blobs: one blob too) at most at the account's caps. None:
+                it waits, and what has a higher nonce waits with it.
 
         Raises:
             TxReverted: refused in simulation (nothing sent, the key is free again) or on chain.
+            TxCancelled: given up, and the cancel is as deep as the confirmations; the key is free again. The
+                transaction itself may still win against its cancel, and is then mined as if nothing had been.
             ConflictError: tx_key_reused, the key was used for another call.
             PaymentError: insufficient_funds.
             InvariantError: database_of_another_chain.
             DependencyError: tx_timeout; also a node or database that fails before the request is journaled, and
-                fees_above_cap for a blob transaction that is not begun yet.
+                fees_above_cap for a transaction with `max_fee_wei` or blobs that is not begun yet (nothing sent,
+                the key is free).
         """
-        wanted = await asyncio.to_thread(_request, key, to, data, value, gas or 0, tuple(blobs))
+        limit = Limit(max_fee_wei, give_up_after_s)
+        wanted = await asyncio.to_thread(new_request, key, to, data, value, gas or 0, tuple(blobs), limit)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._run(wanted, done)
@@ -130,29 +140,37 @@ class TxSender:
             request = await self._journal.load(conn, wanted.key)
         if request is None:
             request = await self._start(wanted, done)
+        elif request.state == "cancelled":
+            return await self._send_anew(request, wanted, done)
         elif request.state == "superseded" and done is not None and not await done():
             request = await self._restart(request, wanted)
         check_same(request, wanted)
-        return await self._settle(request, done)
+        request = await self._with_limit(request, wanted.limit)
+        return await self._tracker.settle(request, done)
 
-    async def _settle(self, request: Request, done: Done | None) -> Receipt:
-        """Looks at the chain until the request is settled and stays so; a failing node is waited out."""
-        while True:
-            try:
-                if request.state == "pending":
-                    request = await self._advance(request, done)
-                if request.state != "pending":
-                    if await self._is_final(request):
-                        return outcome_of(request)
-                    request = await self._advance(request, done)
-            except DependencyError as error:
-                _log.warning("sender_waits", key=request.key, code=error.code, error=error.message)
-            await asyncio.sleep(self._poll_s)
+    async def _send_anew(self, cancelled: Request, wanted: Request, done: Done | None) -> Receipt:
+        """Frees the key for a new wish; while that may not be begun either, the outcome stays what it was."""
+        try:
+            await self._broadcaster.offer(wanted)
+        except DependencyError as error:
+            if error.code != FEES_ABOVE_CAP:
+                raise
+            return await self._tracker.settle(cancelled, done)
+        async with self._db.transaction() as conn:
+            await self._journal.release(conn, wanted.key)
+        return await self._run(wanted, done)
+
+    async def _with_limit(self, request: Request, limit: Limit) -> Request:
+        if request.limit == limit or request.gave_up:
+            return request
+        async with self._db.transaction() as conn:
+            await self._journal.set_limit(conn, request.key, limit)
+        return await self._tracker.reload(request)
 
     async def _start(self, wanted: Request, done: Done | None) -> Request:
         """Journals the first signed form and broadcasts it, unless there is nothing left to do."""
         if done is not None and await done():
-            return await self._give_up(wanted)
+            return await self._note_needless(wanted)
         try:
             gas_limit = await self._simulate(wanted)
         except RpcError as error:
@@ -160,7 +178,7 @@ class TxSender:
             raise
         except TxReverted:
             if done is not None and await done():
-                return await self._give_up(wanted)
+                return await self._note_needless(wanted)
             raise
         self._on_step("simulated")
         request, attempt = await self._broadcaster.open(wanted, gas_limit)
@@ -173,120 +191,19 @@ class TxSender:
         """What made the request needless is gone from the chain."""
         check_same(request, wanted)
         gas_limit = await self._simulate(request)
-        await self._broadcaster.broadcast(await self._broadcaster.move(replace(request, gas_limit=gas_limit)))
-        return await self._reload(request)
+        bounded = replace(request, gas_limit=gas_limit, limit=wanted.limit)
+        await self._broadcaster.broadcast(await self._broadcaster.move(bounded))
+        return await self._tracker.reload(request)
 
     async def _simulate(self, wanted: Request) -> int:
         offer = await self._broadcaster.offer(wanted) if wanted.blobs else None
         return await simulate(self._client, self.address, wanted, offer)
 
-    async def _give_up(self, wanted: Request) -> Request:
+    async def _note_needless(self, wanted: Request) -> Request:
         async with self._db.transaction() as conn:
             await self._journal.lock(conn)
             known = await self._journal.load(conn, wanted.key)
             if known is None:
                 await self._journal.insert(conn, wanted)
                 await self._journal.set_state(conn, wanted.key, "superseded")
-        return await self._reload(wanted)
-
-    async def _advance(self, request: Request, done: Done | None) -> Request:
-        """One look at the chain, and what follows from it."""
-        async with self._db.transaction() as conn:
-            attempts = await self._journal.attempts(conn, request.key)
-        for attempt in attempts:
-            receipt = await self._client.get_receipt(attempt.tx_hash)
-            if receipt is not None:
-                return await self._on_receipt(request, attempt, receipt, done)
-        if request.state != "pending":
-            _log.warning("transaction_reorganised_away", key=request.key)
-            await self._set_state(request, "pending")
-        await self._on_silence(request, attempts, done)
-        return await self._reload(request)
-
-    async def _on_receipt(
-        self, request: Request, attempt: Attempt, receipt: ChainReceipt, done: Done | None
-    ) -> Request:
-        if not await self._is_confirmed(receipt):
-            return request
-        self._on_step("mined")
-        if attempt.is_cancel:
-            await self._set_state(request, "superseded", receipt)
-        elif receipt.succeeded:
-            await self._set_state(request, "mined", receipt)
-        elif done is not None and await done():
-            await self._set_state(request, "superseded", receipt)
-        else:
-            await self._set_state(request, "reverted", receipt, await self._why(request, receipt))
-        self._on_step("settled")
-        return await self._reload(request)
-
-    async def _on_silence(self, request: Request, attempts: list[Attempt], done: Done | None) -> None:
-        """None of our forms is mined: lost nonce, lost transaction, or too low fees."""
-        last = attempts[0]
-        head = await self._client.block_number()
-        deep = max(0, head - self._confirmations + 1)
-        if await self._client.nonce(self.address, deep) > last.nonce:
-            await self._on_lost_nonce(request, attempts, done)
-        elif last.age_s >= self._bump_after_s:
-            cancel = done is not None and await done()
-            await self._broadcaster.push(request, cancel=cancel or last.is_cancel)
-        elif await self._client.get_transaction(last.tx_hash) is None:
-            await self._broadcaster.broadcast(last)
-
-    async def _on_lost_nonce(self, request: Request, attempts: list[Attempt], done: Done | None) -> None:
-        # Ours may have been mined between the two questions, and a node may count a transaction whose block it still
-        # makes, before there is a receipt; only a second look without one counts.
-        await asyncio.sleep(_RECEIPT_LAG_S)
-        for attempt in attempts:
-            if await self._client.get_receipt(attempt.tx_hash) is not None:
-                return
-        if attempts[0].is_cancel or (done is not None and await done()):
-            await self._set_state(request, "superseded")
-            return
-        _log.warning("nonce_lost", key=request.key, nonce=attempts[0].nonce)
-        await self._broadcaster.broadcast(await self._broadcaster.move(request))
-
-    async def _is_confirmed(self, receipt: ChainReceipt) -> bool:
-        if await self._client.block_number() < receipt.block_number + self._confirmations - 1:
-            return False
-        block = await self._client.get_block(receipt.block_number)
-        return block is not None and block.hash == receipt.block_hash
-
-    async def _is_final(self, request: Request) -> bool:
-        """Whether a settled request is still so on chain (asked only while it can change)."""
-        if request.receipt is None:
-            return True
-        if await self._client.block_number() > request.receipt.block_number + _FINAL_BLOCKS:
-            return True
-        found = await self._client.get_receipt(request.receipt.tx_hash)
-        return found is not None and found.block_hash == request.receipt.block_hash
-
-    async def _why(self, request: Request, receipt: ChainReceipt) -> str:
-        """Replays the call on the state that it met, as far as blocks allow."""
-        try:
-            await self._client.eth_call(
-                request.to,
-                request.data,
-                sender=self.address,
-                value_wei=request.value_wei,
-                block=max(0, receipt.block_number - 1),
-            )
-        except TxReverted as error:
-            return error.reason
-        return "reverted on chain, passes when replayed (out of gas, or a race in its block)"
-
-    async def _set_state(
-        self, request: Request, state: str, receipt: ChainReceipt | None = None, error: str | None = None
-    ) -> None:
-        async with self._db.transaction() as conn:
-            await self._journal.set_state(conn, request.key, state, receipt, error)
-
-    async def _reload(self, request: Request) -> Request:
-        async with self._db.transaction() as conn:
-            return await self._journal.load(conn, request.key) or request
-
-
-def _request(
-    key: str, to: bytes, data: bytes, value_wei: int, gas_limit: int, blobs: tuple[bytes, ...]
-) -> Request:
-    return Request(key, to, data, value_wei, gas_limit, "pending", blobs=blobs, blob_hashes=hashes_of(blobs))
+        return await self._tracker.reload(wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aligned.chain.client import ChainClient, hex_bytes
 from aligned.chain.fees import Fees
-from aligned.chain.journal import Request
+from aligned.chain.journal_rows import Request
 
 # Estimates are for the state now; storage that another transaction touches first may cost more.
 _GAS_MARGIN_PERCENT = 25
