@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -16,10 +16,11 @@ from aligned.core.commitment import commit
 from aligned.core.errors import AlignedError, ConflictError, DependencyError, ProofError, ProtocolError
 from aligned.core.merkle import MerkleTree
 from aligned.sdk import AlignedClient, SubmitResult
+from aligned.sdk import submission as submission_module
 from aligned.wire import cbor
 from aligned.wire.batcher import Submission
-from aligned.wire.batcher_replies import HelloDialect, MessageRef
-from tests.integration.sdk.lying_batcher import LyingBatcher, answer_honestly, proof, running
+from aligned.wire.batcher_replies import HelloDialect, MessageRef, Receipt
+from tests.integration.sdk.lying_batcher import Handler, LyingBatcher, answer_honestly, proof, running
 
 DIALECT = HelloDialect()
 
@@ -120,10 +121,27 @@ async def test_connection__broken_after_each_second_answer__all_get_in_with_one_
     assert [result.unwrap().nonce for result in results] == list(range(6))
 
 
-async def test_connection__answer_swallowed_and_nonce_used__receipt_fetched_over_http() -> None:
+async def test_connection__broken_after_every_answer__each_proof_has_all_its_retries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What one proof needed in retries is not taken from the next one."""
+    monkeypatch.setattr(submission_module, "_FIRST_RETRY_S", 0.01)
+    proofs = 2 * submission_module._MAX_RETRIES
+
+    async def break_off(batcher: LyingBatcher, socket: ServerConnection, submission: Submission) -> None:
+        await answer_honestly(batcher, socket, submission)
+        await socket.close()
+
+    results = await submit(LyingBatcher(on_submission=break_off), count=proofs, timeout_s=60)
+    assert [result.unwrap().nonce for result in results] == list(range(proofs))
+
+
+def swallowing(row_of: Callable[[LyingBatcher, Submission], Receipt]) -> Handler:
+    """Says nothing to the first message and closes; then the nonce is used, and HTTP has the receipt `row_of` makes."""
+
     async def swallow_first(batcher: LyingBatcher, socket: ServerConnection, submission: Submission) -> None:
         if len(batcher.taken) == 1:
-            receipt = batcher.receipt(submission)
+            receipt = row_of(batcher, submission)
             row = {
                 "sender": "0x" + receipt.sender.hex(),
                 "nonce": receipt.nonce,
@@ -139,8 +157,20 @@ async def test_connection__answer_swallowed_and_nonce_used__receipt_fetched_over
         else:
             await answer_honestly(batcher, socket, submission)
 
-    results = await submit(LyingBatcher(on_submission=swallow_first), count=1, timeout_s=60)
+    return swallow_first
+
+
+async def test_connection__answer_swallowed_and_nonce_used__receipt_fetched_over_http() -> None:
+    honest = swallowing(lambda batcher, submission: batcher.receipt(submission))
+    results = await submit(LyingBatcher(on_submission=honest), count=1, timeout_s=60)
     assert results[0].unwrap().nonce == 0
+
+
+async def test_connection__receipt_over_http_signed_by_somebody_else__not_believed() -> None:
+    impostor = LyingBatcher()
+    forged = swallowing(lambda _batcher, submission: impostor.receipt(submission))
+    results = await submit(LyingBatcher(on_submission=forged), count=1, timeout_s=60)
+    assert codes(results) == [errors.INVALID_SIGNATURE]
 
 
 async def test_nonce__given_by_the_user_and_used__not_changed_behind_its_back() -> None:
