@@ -6,13 +6,15 @@ The library bounds the size of a message, but not the frames that it comes in, n
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import Event
+from websockets.protocol import CLOSED, CLOSING, OPEN, Event
+from websockets.server import ServerProtocol
 
 from aligned.batcher.gate import Gate
 
@@ -38,11 +40,35 @@ class SocketRules:
     message_timeout_s: float
 
 
-class ClientSocket(ServerConnection):
-    """One client's socket."""
+class _Protocol(ServerProtocol):
+    """Says why before it ends a connection whose message is too large."""
 
-    def __init__(self, *args: Any, rules: SocketRules, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.before_too_big: Callable[[], bytes | None] = lambda: None
+
+    def fail(self, code: int, reason: str = "") -> None:
+        """Sends the answer, then the close frame. The library calls this as soon as it has read a frame's head."""
+        if code == CloseCode.MESSAGE_TOO_BIG and self.state is OPEN:
+            answer = self.before_too_big()
+            if answer is not None:
+                self.send_binary(answer)
+        super().fail(code, reason)
+
+
+class ClientSocket(ServerConnection):
+    """One client's socket.
+
+    Attributes:
+        answer_oversize: gives the last frame to a client whose message is announced too large; None before its first.
+    """
+
+    answer_oversize: Callable[[], bytes] | None = None
+
+    def __init__(self, protocol: ServerProtocol, *args: Any, rules: SocketRules, **kwargs: Any) -> None:
+        own = _Protocol(max_size=protocol.max_size, logger=protocol.logger)
+        super().__init__(own, *args, **kwargs)
+        own.before_too_big = self._before_too_big
         self.ip = "gone"
         self.received_at = self.loop.time()
         self._rules = rules
@@ -60,6 +86,11 @@ class ClientSocket(ServerConnection):
     def is_receiving(self) -> bool:
         """Whether a message has begun that is not complete."""
         return self._partial_bytes > 0 or self._fragments > 0
+
+    @property
+    def client(self) -> str:
+        """The name under which its client's shares are counted."""
+        return self.ip
 
     def taken(self, size_bytes: int) -> None:
         """A message was taken on: somebody else counts its bytes from here on."""
@@ -94,6 +125,8 @@ class ClientSocket(ServerConnection):
         if self.request is not None:
             self._partial_bytes += len(data)
         super().data_received(data)
+        if self.protocol.state in (CLOSING, CLOSED):  # what still comes is thrown away, not kept
+            self._partial_bytes = self._fragments = 0
         self._count()
         self._watch()
 
@@ -116,6 +149,23 @@ class ClientSocket(ServerConnection):
                 return
         super().process_event(event)
 
+    async def keepalive(self) -> None:
+        """Ends a connection from which no byte came for as long as a ping may take, while we read.
+
+        The library waits for the pong itself, which may stand behind messages that we do not read yet.
+        """
+        assert self.ping_interval is not None and self.ping_timeout is not None
+        while True:
+            await asyncio.sleep(self.ping_interval)
+            if self.recv_messages.paused or self.protocol.state is not OPEN:
+                continue
+            asked_at = self.loop.time()
+            self.protocol.send_ping(b"")
+            self.send_data()
+            await asyncio.sleep(self.ping_timeout)
+            if self.received_at < asked_at and not self.recv_messages.paused:
+                self._refuse(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+
     def _count_ping(self) -> None:
         if self.received_at - self._pings_since > _PING_WINDOW_S:
             self._pings_since, self._pings = self.received_at, 0
@@ -128,6 +178,12 @@ class ClientSocket(ServerConnection):
         change_bytes, self._counted_bytes = held_bytes - self._counted_bytes, held_bytes
         if not self._rules.gate.hold(self.ip, change_bytes) and change_bytes > 0:
             self._refuse(CloseCode.TRY_AGAIN_LATER, "too many bytes wait")
+
+    def _before_too_big(self) -> bytes | None:
+        """Its client hears the answer only when it has sent everything, so what comes is thrown away for as long."""
+        self.close_timeout = self._rules.message_timeout_s
+        self.loop.call_later(self._rules.message_timeout_s, self.transport.abort)
+        return None if self.answer_oversize is None else self.answer_oversize()
 
     def _watch(self) -> None:
         """Starts the clock with the first byte of a message, and stops it with the last one."""

@@ -16,36 +16,44 @@ from aligned.batcher.budget import ByteBudget
 from aligned.batcher.client_socket import ClientSocket
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
-from aligned.batcher.subscriptions import ProofKey, Subscriptions
+from aligned.batcher.news import OrderedNews, frame_of
+from aligned.batcher.questions import Questions
+from aligned.batcher.subscriptions import News, ProofKey, Subscriptions
 from aligned.core.errors import (
     INTERNAL_ERROR,
     OUTBID,
+    PROOF_TOO_LARGE,
     SERVER_BUSY,
     AlignedError,
     DependencyError,
     InvariantError,
     PaymentError,
+    ProtocolError,
 )
-from aligned.wire.batcher import Submission, decode_client_message
+from aligned.wire.batcher import (
+    HELLO_VERSION,
+    ClientMessage,
+    Hello,
+    Question,
+    SubmitProof,
+    decode_client_message,
+)
 from aligned.wire.batcher_replies import (
     Dialect,
     HelloDialect,
     MessageRef,
     Receipt,
-    ReferenceDialect,
     ServerLimits,
     encode_hello_ack,
     encode_protocol_version,
 )
 from aligned.wire.cbor import malformed
+from aligned.wire.reference_replies import LaterDialect, ReferenceDialect
 
 log = structlog.get_logger(__name__)
 # A client that does not read what it is sent is dropped; what it misses is there over HTTP.
 _MAX_UNSENT_FRAMES = 20_000
 _POLICY_VIOLATION = 1008
-# A v0.10 client takes whatever comes after its message for the reply to it. It sends the next message as soon as it has
-# a reply, so news are kept back until it has been silent for so long. It matches news to proofs by the order of nonces.
-_SILENCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class Services:
     market: MarketFeed
     metrics: BatcherMetrics
     budget: ByteBudget
+    questions: Questions
     terms: Callable[[], ServerLimits]
     limits: ConnectionLimits
 
@@ -79,13 +88,17 @@ class ClientConnection:
         self.dialect: Dialect = ReferenceDialect()
         self._socket = socket
         self._services = services
-        self._unsent: asyncio.Queue[bytes] = asyncio.Queue(_MAX_UNSENT_FRAMES)
+        self._unsent: asyncio.Queue[bytes | None] = asyncio.Queue(_MAX_UNSENT_FRAMES)
         self._in_work = asyncio.Semaphore(services.limits.max_unanswered)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._active_at = self._loop.time()
-        self._news: list[tuple[ProofKey, bytes]] = []
-        self._news_timer: asyncio.TimerHandle | None = None
+        self._has_spoken = False
+        self._asked_for_patience = False
+        self._news = OrderedNews(
+            self._post_news, lambda: services.subscriptions.first_pending(self), self._silent_for_s
+        )
+        socket.answer_oversize = self._too_large
 
     def post(self, frame: bytes | None) -> None:
         """Queues a frame for sending."""
@@ -96,30 +109,26 @@ class ClientConnection:
         except asyncio.QueueFull:
             self._socket.transport.abort()
 
-    def tell(self, key: ProofKey, frame: bytes | None) -> None:
+    def tell(self, key: ProofKey, news: News) -> None:
         """Passes on news about an accepted proof, when the client can take it."""
-        if frame is None or isinstance(self.dialect, HelloDialect):
-            self.post(frame)
-            return
-        self._news.append((key, frame))
-        if self._news_timer is None:
-            self._news_timer = self._loop.call_later(_SILENCE_S, self._tell_news)
+        if self.dialect.matches_by_order:
+            self._news.add(self.dialect, key, news)
+        else:
+            self.post(frame_of(self.dialect, key, news))
 
-    def _tell_news(self) -> None:
-        silent_s = self._loop.time() - max(self._active_at, self._socket.received_at)
-        if self._tasks or self._socket.is_receiving or silent_s < _SILENCE_S:
-            wait_s = max(_SILENCE_S - silent_s, _SILENCE_S / 4)
-            self._news_timer = self._loop.call_later(wait_s, self._tell_news)
-            return
-        self._news_timer = None
-        self._news.sort(key=lambda item: item[0])
-        news, self._news = self._news, []
-        waits_for = self._services.subscriptions.first_pending(self)
-        for key, frame in news:
-            if key.nonce < waits_for.get(key.sender, key.nonce + 1):
-                self.post(frame)
-            else:
-                self.tell(key, frame)
+    def tell_status(self, key: ProofKey, state: str) -> None:
+        """Passes on a change of state."""
+        self.post(self.dialect.status(MessageRef(*key), state))
+
+    def _post_news(self, frame: bytes) -> None:
+        self.post(frame)
+        if self.dialect.is_over:
+            self._unsent.put_nowait(None)
+
+    def _silent_for_s(self) -> float:
+        if self._tasks or self._socket.is_receiving:
+            return 0.0
+        return self._loop.time() - max(self._active_at, self._socket.received_at)
 
     async def run(self) -> None:
         """Serves the client."""
@@ -130,16 +139,16 @@ class ClientConnection:
                 await self._read()
         finally:
             self._services.subscriptions.remove(self)
-            if self._news_timer is not None:
-                self._news_timer.cancel()
+            self._news.stop()
             for task in (writer, *self._tasks):
                 task.cancel()
             await asyncio.gather(writer, *self._tasks, return_exceptions=True)
 
     async def _write(self) -> None:
         with suppress(ConnectionClosed):
-            while True:
-                await self._socket.send(await self._unsent.get())
+            while (frame := await self._unsent.get()) is not None:
+                await self._socket.send(frame)
+            await self._socket.close()
 
     async def _read(self) -> None:
         timeout_s = self._services.limits.first_message_timeout_s
@@ -156,46 +165,79 @@ class ClientConnection:
             await self._start(frame)
 
     def _is_waiting(self) -> bool:
-        return bool(self._tasks or self._news) or self._services.subscriptions.pending(self) > 0
+        return bool(self._tasks) or not self._news.is_empty or self._services.subscriptions.pending(self) > 0
 
     async def _start(self, frame: bytes) -> None:
         """Takes a message on; returns once the next one may be read."""
-        budget, size_bytes = self._services.budget, len(frame)
-        await budget.acquire(self._socket.ip, size_bytes)
+        size_bytes = len(frame)
+        await self._services.budget.acquire(self._socket.client, size_bytes)
         self._socket.taken(size_bytes)
-        message = self._decode(frame)
-        if message is None:
-            budget.release(self._socket.ip, size_bytes)
+        try:
+            ticket = await self._understand(frame)
+            task = None if ticket is None else asyncio.create_task(self._submit(ticket))
+        except BaseException:
+            self._services.budget.release(self._socket.client, size_bytes)
+            raise
+        if ticket is None or task is None:
+            self._services.budget.release(self._socket.client, size_bytes)
             return
-        await self._in_work.acquire()
-        ticket = Ticket(message)
-        task = asyncio.create_task(self._submit(ticket))
         self._tasks.add(task)
         task.add_done_callback(lambda ended: self._ended(ended, size_bytes))
         await self._until_next(task, ticket)
 
     async def _until_next(self, task: asyncio.Task[None], ticket: Ticket) -> None:
-        """Clients that said hello may have several proofs in work; others get one answer after the other."""
-        if not isinstance(self.dialect, HelloDialect):
+        """Clients that pipeline may have several proofs in work; others get one answer after the other."""
+        if not self.dialect.is_pipelined:
             await asyncio.wait((task,))
             return
         reserved = asyncio.create_task(ticket.reserved.wait())
-        await asyncio.wait((task, reserved), return_when=asyncio.FIRST_COMPLETED)
-        reserved.cancel()
+        try:
+            await asyncio.wait((task, reserved), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reserved.cancel()
 
-    def _decode(self, frame: bytes) -> Submission | None:
-        """The submission in a frame; everything else is answered here."""
+    async def _understand(self, frame: bytes) -> Ticket | None:
+        """The submission in a frame, once it may be worked on; everything else is answered here."""
         try:
             message = decode_client_message(frame, self._services.limits.max_message_bytes)
-            if isinstance(message, Submission):
-                return message
-            if isinstance(self.dialect, HelloDialect):
-                raise malformed("Hello twice")
-            self.dialect = HelloDialect()
-            self.post(encode_hello_ack(self._services.terms()))
+            self._settle_dialect(message)
         except AlignedError as error:
             self._refuse(error, MessageRef())
-        return None
+            return None
+        if isinstance(message, Hello):
+            self.post(encode_hello_ack(self._services.terms()))
+            return None
+        if isinstance(message, Question):
+            self.post(await self._services.questions.answer(message))
+            return None
+        if self._in_work.locked():
+            self._ask_for_patience()
+        await self._in_work.acquire()
+        return Ticket(message.submission if isinstance(message, SubmitProof) else message)
+
+    def _ask_for_patience(self) -> None:
+        """Says once why nothing more is read for a while."""
+        if not self._asked_for_patience:
+            self._asked_for_patience = True
+            self.post(self.dialect.too_many(self._services.limits.max_unanswered))
+
+    def _settle_dialect(self, message: ClientMessage) -> None:
+        """The first message says which kind of client it is; no client mixes them.
+
+        Raises:
+            ProtocolError: malformed_message.
+        """
+        is_later = isinstance(message, SubmitProof | Question)
+        if not self._has_spoken:
+            self._has_spoken = True
+            if is_later or isinstance(message, Hello):
+                self.dialect = LaterDialect() if is_later else HelloDialect()
+            if isinstance(message, Hello) and message.version != HELLO_VERSION:
+                raise malformed(f"Hello of version {message.version}, this batcher speaks {HELLO_VERSION}")
+        elif isinstance(message, Hello):
+            raise malformed("Hello must be the first message, and comes once")
+        elif is_later is not isinstance(self.dialect, LaterDialect):
+            raise malformed("a submission of another kind of client than the messages before")
 
     async def _submit(self, ticket: Ticket) -> None:
         services = self._services
@@ -227,11 +269,20 @@ class ClientConnection:
             key = ProofKey(proof.sender, proof.nonce, proof.leaf)
             self._services.subscriptions.dropped(key, PaymentError(OUTBID, eviction.REASON))
 
+    def _too_large(self) -> bytes:
+        """The answer to a message whose announced length is beyond the limit; it is not read."""
+        limit_bytes = self._services.limits.max_message_bytes
+        error = ProtocolError(
+            PROOF_TOO_LARGE, f"a message has at most {limit_bytes} bytes", limit_bytes=limit_bytes
+        )
+        self._services.metrics.refused(error.code)
+        return self.dialect.rejected(error, MessageRef())
+
     def _ended(self, task: asyncio.Task[None], size_bytes: int) -> None:
         self._tasks.discard(task)
         self._active_at = self._loop.time()
         self._in_work.release()
-        self._services.budget.release(self._socket.ip, size_bytes)
+        self._services.budget.release(self._socket.client, size_bytes)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("admission_failed", exc_info=error)
             self._refuse(

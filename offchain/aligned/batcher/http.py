@@ -18,7 +18,7 @@ from aligned.batcher import queue
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.model import State
-from aligned.batcher.ports import AccountReader
+from aligned.batcher.questions import ANSWER_TIMEOUT_S, Questions
 from aligned.batcher.queue import Stored
 from aligned.core.batch import batch_id
 from aligned.core.errors import INTERNAL_ERROR, MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
@@ -33,8 +33,7 @@ _QUOTED_BATCHES = (1, 10, 32, 100)
 _MAX_SUBMISSIONS = 32
 _PROBLEM = "application/problem+json"
 
-# Shorter than what a load balancer waits for, and than the limit on the whole exchange.
-_PAGE_TIMEOUT_S = 4.0
+_PAGE_TIMEOUT_S = ANSWER_TIMEOUT_S
 _TOO_SLOW = DependencyError(TIMEOUT, "chain or database do not answer in time")
 _BUG = AlignedError(INTERNAL_ERROR, "a bug of the batcher")
 
@@ -51,7 +50,7 @@ class BatcherHttp:
     def __init__(
         self,
         db: Database,
-        accounts: AccountReader,
+        questions: Questions,
         market: MarketFeed,
         metrics: BatcherMetrics,
         payment_service: bytes,
@@ -59,7 +58,7 @@ class BatcherHttp:
         checks: Sequence[Callable[[], None]],
     ) -> None:
         self._db = db
-        self._accounts = accounts
+        self._questions = questions
         self._market = market
         self._metrics = metrics
         self._payment_service = payment_service
@@ -146,10 +145,8 @@ class BatcherHttp:
         return dict(zip(names, values, strict=True))
 
     async def _nonce(self, address: bytes) -> dict[str, Any]:
-        account = await self._accounts.account(address)
-        async with self._db.transaction() as conn:
-            nonce = max(account.nonce, await queue.next_nonce(conn, address))
-        return {"address": to_hex(address), "nonce": nonce, "nonce_on_chain": account.nonce}
+        nonce = await self._questions.next_nonce(address)
+        return {"address": to_hex(address), "nonce": nonce.queued, "nonce_on_chain": nonce.on_chain}
 
     async def _quote(self) -> Reply:
         market = self._market.current()

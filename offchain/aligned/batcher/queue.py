@@ -89,6 +89,19 @@ async def next_nonce(conn: Connection, sender: bytes) -> int:
     return 0 if row is None or row["top"] is None else row["top"] + 1
 
 
+async def last_queued_fee(conn: Connection, sender: bytes) -> int | None:
+    """The max_fee of the sender's queued proof with the highest nonce; None without one."""
+    cursor = await conn.execute(
+        """
+        SELECT max_fee_wei FROM submission WHERE sender = %s AND state = 'queued'
+        ORDER BY nonce DESC LIMIT 1
+        """,
+        (sender,),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row["max_fee_wei"])
+
+
 async def totals(conn: Connection) -> QueueTotals:
     """Count and size of everything queued."""
     cursor = await conn.execute(

@@ -21,6 +21,7 @@ from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.ports import TaskChain
 from aligned.batcher.poster import BatchPoster
+from aligned.batcher.questions import Questions
 from aligned.batcher.receipts import ReceiptSigner
 from aligned.batcher.reconcile import Reconciler
 from aligned.batcher.rules import QueueLimits, QueueTotals
@@ -115,6 +116,7 @@ class Batcher:
         self._market = MarketFeed(context.chain, own.market_max_age_s)
         self._subscriptions = Subscriptions(context.payment_service)
         self._disabled = frozenset(int(ProvingSystem.from_wire(name)) for name in own.disabled_systems)
+        self._questions = Questions(context.db, context.chain)
         self._server = BatcherServer(self._services(), self._pages(), _listen_limits(own))
         self._poster = self._build_poster()
         self._follower = BatchFollower(
@@ -182,7 +184,14 @@ class Batcher:
             _MESSAGES_IN_WORK * own.max_message_bytes, _MESSAGES_IN_WORK_PER_IP * own.max_message_bytes
         )
         return Services(
-            admission, self._subscriptions, self._market, self._metrics, budget, self._terms, limits
+            admission,
+            self._subscriptions,
+            self._market,
+            self._metrics,
+            budget,
+            self._questions,
+            self._terms,
+            limits,
         )
 
     def _terms(self) -> ServerLimits:
@@ -201,7 +210,7 @@ class Batcher:
         context = self._context
         return BatcherHttp(
             context.db,
-            context.chain,
+            self._questions,
             self._market,
             self._metrics,
             context.payment_service,

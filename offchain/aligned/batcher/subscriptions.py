@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from aligned.batcher.model import State
 from aligned.batcher.queue import Stored
 from aligned.core.errors import PROOF_REPLACED, AlignedError, ConflictError
 from aligned.core.types import InclusionProof
-from aligned.wire.batcher_replies import Dialect, Inclusion, MessageRef
+from aligned.wire.batcher_replies import Dialect, Inclusion
 
 
 class ProofKey(NamedTuple):
@@ -20,13 +20,20 @@ class ProofKey(NamedTuple):
     leaf: bytes
 
 
+# In which batch a proof is, or why it will be in none.
+News: TypeAlias = Inclusion | AlignedError
+
+
 class Subscriber(Protocol):
     """A connection."""
 
     dialect: Dialect
 
-    def tell(self, key: ProofKey, frame: bytes | None) -> None:
+    def tell(self, key: ProofKey, news: News) -> None:
         """Sends news about a proof some time soon; never waits."""
+
+    def tell_status(self, key: ProofKey, state: str) -> None:
+        """Sends a change of state, to a client that takes such."""
 
 
 class Subscriptions:
@@ -82,14 +89,14 @@ class Subscriptions:
                 if self._pending[subscriber][key]:
                     continue
                 self._pending[subscriber][key] = True
-                subscriber.tell(key, subscriber.dialect.included(inclusion))
+                subscriber.tell(key, inclusion)
                 if not subscriber.dialect.wants_outcome:
                     self._forget(key, subscriber)
 
     def dropped(self, key: ProofKey, error: AlignedError) -> None:
         """Tells that an accepted proof will not be in a batch."""
         for subscriber in list(self._by_proof.get(key, ())):
-            subscriber.tell(key, subscriber.dialect.dropped(error, MessageRef(*key)))
+            subscriber.tell(key, error)
             self._forget(key, subscriber)
 
     def replaced(self, key: ProofKey) -> None:
@@ -99,7 +106,7 @@ class Subscriptions:
     def status(self, key: ProofKey, state: str) -> None:
         """Tells a change of state to those who want to hear it."""
         for subscriber in self._by_proof.get(key, ()):
-            subscriber.tell(key, subscriber.dialect.status(MessageRef(*key), state))
+            subscriber.tell_status(key, state)
 
     def verified(self, key: ProofKey) -> None:
         """Tells that the batch is verified, the last news about a proof."""

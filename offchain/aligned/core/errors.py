@@ -82,6 +82,8 @@ QUEUE_FULL: Final = "queue_full"
 OUTBID: Final = "outbid"
 DEADLINE_PASSED: Final = "deadline_passed"
 SERVER_BUSY: Final = "server_busy"
+RATE_LIMITED: Final = "rate_limited"
+PAUSED: Final = "paused_after_invalid_proofs"
 CHAIN_UNAVAILABLE: Final = "chain_unavailable"
 TIMEOUT: Final = "timeout"
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from aligned.core import errors
 from aligned.core.bls import G1_BYTES
 from aligned.core.types import ADDRESS_BYTES, HASH_BYTES
 
@@ -24,7 +25,7 @@ UNKNOWN_OPERATOR: Final = "unknown_operator"
 WRONG_TASK_BLOCK: Final = "wrong_task_block"
 TASK_CLOSED: Final = "task_closed"
 CONFLICTING_VOTE: Final = "conflicting_vote"
-RATE_LIMITED: Final = "rate_limited"
+RATE_LIMITED: Final = errors.RATE_LIMITED
 BODY_TOO_LARGE: Final = "body_too_large"
 
 # Reasons of refusals that concern the batch, beside the verdict codes of single proofs (core.errors).

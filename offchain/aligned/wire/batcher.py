@@ -1,15 +1,18 @@
 """The batcher's WebSocket protocol: what clients send.
 
-Protocol version 4. Every binary frame is one CBOR value. Two kinds of client share the socket:
+Protocol version 4. Every binary frame is one CBOR value. Three kinds of client share the socket:
 
 * the reference's v0.10 client sends one submission map per frame and reads one validity reply each;
+* the reference's later clients send `{"SubmitProof": …}`, `{"GetNonceForAddress": …}` or `{"GetLastMaxFee": …}`, and
+  hear nothing about a proof until it is in a batch or refused;
 * a client that first sends `{"Hello": {"version": 1, "client": NAME}}` gets receipts, reasons and status updates.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, TypeAlias
 
 from aligned.core.types import VerificationData
 from aligned.wire import fields, verification_data
@@ -21,7 +24,8 @@ HELLO_VERSION = 1
 ENVELOPE_BYTES = 4096
 _MAX_CLIENT_NAME = 64
 _MAX_VALUES = 64
-_MAX_DEPTH = 4
+# A later client's submission is one map deeper.
+_MAX_DEPTH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +64,55 @@ class Submission:
     sender: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SubmitProof:
+    """A submission of a later client of the reference."""
+
+    submission: Submission
+
+
+class Topic(Enum):
+    """What the reference's later clients ask about an address, by the name of the message."""
+
+    NONCE = "GetNonceForAddress"
+    LAST_MAX_FEE = "GetLastMaxFee"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Asks about the proofs of an address (20 bytes)."""
+
+    topic: Topic
+    address: bytes
+
+
+ClientMessage: TypeAlias = Hello | Submission | SubmitProof | Question
+_SUBMIT_PROOF = "SubmitProof"
+
+
 def max_message_bytes(max_proof_bytes: int) -> int:
     """Longest frame: blobs of `max_proof_bytes` in total, as arrays of integers, and the rest of the message."""
     return 2 * max_proof_bytes + ENVELOPE_BYTES
 
 
-def decode_client_message(frame: bytes, max_bytes: int) -> Hello | Submission:
+def decode_client_message(frame: bytes, max_bytes: int) -> ClientMessage:
     """What a client sent.
 
     Raises:
         ProtocolError: malformed_message, unknown_proving_system.
     """
     value = decode(frame, Limits(max_bytes, max_depth=_MAX_DEPTH, max_items=_MAX_VALUES))
-    if isinstance(value, dict) and "Hello" in value:
+    if not isinstance(value, dict):
+        raise malformed(f"a message is a map, got {type(value).__name__}")
+    if "Hello" in value:
         return _parse_hello(value)
-    return _parse_submission(value)
+    if _SUBMIT_PROOF in value:
+        message = Fields(value, "message")
+        submission = SubmitProof(_parse_submission(message.take(_SUBMIT_PROOF, fields.mapping)))
+        message.done()
+        return submission
+    topic = next((topic for topic in Topic if topic.value in value), None)
+    return _parse_submission(value) if topic is None else _parse_question(value, topic)
 
 
 def encode_hello(hello: Hello) -> bytes:
@@ -107,11 +145,16 @@ def _parse_hello(value: Any) -> Hello:
     parsed = Hello(hello.take("version", fields.uint), hello.take("client", fields.text))
     hello.done()
     message.done()
-    if parsed.version != HELLO_VERSION or len(parsed.client) > _MAX_CLIENT_NAME:
-        raise malformed(
-            f"Hello needs version {HELLO_VERSION} and a client name of {_MAX_CLIENT_NAME} characters at most"
-        )
+    if len(parsed.client) > _MAX_CLIENT_NAME:
+        raise malformed(f"Hello.client has at most {_MAX_CLIENT_NAME} characters")
     return parsed
+
+
+def _parse_question(value: dict[str, Any], topic: Topic) -> Question:
+    message = Fields(value, "message")
+    question = Question(topic, message.take(topic.value, fields.address))
+    message.done()
+    return question
 
 
 def _parse_submission(value: Any) -> Submission:

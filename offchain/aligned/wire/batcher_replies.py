@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from aligned.core import errors
 from aligned.core.errors import AlignedError
 from aligned.core.types import HASH_BYTES, InclusionProof
 from aligned.wire.batcher import PROTOCOL_VERSION
@@ -69,15 +68,23 @@ class MessageRef:
 
 
 class Dialect(Protocol):
-    """How one kind of client wants to be answered. Every method returns one frame, or None for silence.
+    """How one connection of one kind of client wants to be answered. Methods return one frame, or None for silence.
 
     Attributes:
+        is_pipelined: whether it sends messages without waiting for the answers to those before.
+        matches_by_order: whether it needs news about its proofs in the order of their nonces.
+        silence_s: for how long it must have been silent before it can take news for what they are.
         wants_outcome: whether it wants to hear more after the inclusion data.
+        is_over: whether it cannot understand anything that would come now.
     """
 
+    is_pipelined: bool
+    matches_by_order: bool
+    silence_s: float
     wants_outcome: bool
+    is_over: bool
 
-    def accepted(self, receipt: Receipt) -> bytes:
+    def accepted(self, receipt: Receipt) -> bytes | None:
         """The proof is in the queue."""
 
     def rejected(self, error: AlignedError, about: MessageRef) -> bytes:
@@ -91,6 +98,9 @@ class Dialect(Protocol):
 
     def status(self, about: MessageRef, state: str) -> bytes | None:
         """An accepted proof changed its state."""
+
+    def too_many(self, limit: int) -> bytes | None:
+        """More than `limit` messages are unanswered: the next ones are read as these are answered."""
 
 
 def encode_protocol_version() -> bytes:
@@ -115,73 +125,16 @@ def encode_hello_ack(limits: ServerLimits) -> bytes:
     )
 
 
-# What the v0.10 client can read in the place of a validity reply.
-_REFERENCE_TEXTS: Final = {
-    errors.INVALID_SIGNATURE: "InvalidSignature",
-    errors.INVALID_CHAIN_ID: "InvalidChainId",
-    errors.PROOF_TOO_LARGE: "ProofTooLarge",
-    errors.NONCE_TOO_HIGH: "InvalidNonce",
-    errors.NONCE_USED: "InvalidNonce",
-    errors.FEE_TOO_LOW: "InvalidMaxFee",
-    errors.UNDERPRICED_REPLACEMENT: "InvalidReplacementMessage",
-    errors.QUEUE_FULL: "AddToBatchError",
-    errors.SERVER_BUSY: "AddToBatchError",
-    errors.CHAIN_UNAVAILABLE: "EthRpcError",
-}
-_UNSUPPORTED: Final = (errors.UNKNOWN_PROVING_SYSTEM, errors.UNSUPPORTED_SYSTEM)
-_PAYMENT: Final = (errors.INSUFFICIENT_BALANCE, errors.FUNDS_UNLOCKED)
-
-
-class ReferenceDialect:
-    """The frames of the reference's v0.10.0 release. Its client knows no other texts in these places."""
-
-    wants_outcome = False
-
-    def accepted(self, receipt: Receipt) -> bytes:  # noqa: ARG002 - its client knows no receipts
-        """`"Valid"`."""
-        return encode("Valid")
-
-    def rejected(self, error: AlignedError, about: MessageRef) -> bytes:
-        """The validity reply closest to the error."""
-        if text := _REFERENCE_TEXTS.get(error.code):
-            return encode(text)
-        if error.code in _PAYMENT and about.sender is not None:
-            return encode({"InsufficientBalance": to_hex(about.sender)})
-        if error.code == errors.INVALID_PAYMENT_SERVICE and about.payment_service is not None:
-            addresses = [to_hex(about.payment_service), error.context["expected"]]
-            return encode({"InvalidPaymentServiceAddress": addresses})
-        if isinstance(error, errors.ProofError) or error.code == errors.UNKNOWN_PROVING_SYSTEM:
-            return encode({"InvalidProof": _invalid_proof_reason(error, about)})
-        return encode({"Error": str(error)})
-
-    def included(self, inclusion: Inclusion) -> bytes:
-        """`BatchInclusionData` with arrays of integers."""
-        proof = inclusion.proof
-        return encode(
-            {
-                "BatchInclusionData": {
-                    "batch_merkle_root": list(proof.batch_root),
-                    "batch_inclusion_proof": {"merkle_path": [list(node) for node in path_nodes(proof.path)]},
-                    "index_in_batch": proof.index,
-                }
-            }
-        )
-
-    def dropped(self, error: AlignedError, about: MessageRef) -> bytes:  # noqa: ARG002 - it has no place for that
-        """`Error`: the release has no frame for a proof that was replaced or could not be paid."""
-        return encode({"Error": str(error)})
-
-    def status(self, about: MessageRef, state: str) -> bytes | None:  # noqa: ARG002 - as above
-        """Nothing: its client takes no status."""
-        return None
-
-
 class HelloDialect:
     """The extended frames: everything names its submission, blobs are byte strings."""
 
+    is_pipelined = True
+    matches_by_order = False
+    silence_s = 0.0
     wants_outcome = True
+    is_over = False
 
-    def accepted(self, receipt: Receipt) -> bytes:
+    def accepted(self, receipt: Receipt) -> bytes | None:
         """`Receipt`."""
         about = MessageRef(receipt.sender, receipt.nonce, receipt.leaf)
         terms = {"position": receipt.position, "deadline": receipt.deadline_s, "signature": receipt.signature}
@@ -218,11 +171,12 @@ class HelloDialect:
         """`Status`."""
         return encode({"Status": _ref(about) | {"state": state}})
 
-
-def _invalid_proof_reason(error: AlignedError, about: MessageRef) -> str | dict[str, str | None]:
-    if error.code == errors.VERIFIER_DISABLED:
-        return {"DisabledVerifier": about.system_name}
-    return "VerifierNotSupported" if error.code in _UNSUPPORTED else "RejectedProof"
+    def too_many(self, limit: int) -> bytes | None:
+        """`Notice`."""
+        text = (
+            f"at most {limit} unanswered messages; more are read as answers go out, send no faster than that"
+        )
+        return encode({"Notice": {"code": "too_many_unanswered", "message": text, "max_outstanding": limit}})
 
 
 def path_nodes(path: bytes) -> list[bytes]:

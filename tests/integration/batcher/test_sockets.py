@@ -11,14 +11,16 @@ import pytest
 
 from aligned.batcher import http
 from aligned.batcher.model import Account
+from aligned.core.types import VerificationData
 from aligned.storage.postgres import Database
+from aligned.verifiers.base import Verdict
 from aligned.verifiers.pool import VerifierPool
 from tests.integration.batcher.clients import HelloClient, ReferenceClient, User
 from tests.integration.batcher.conftest import Running, eventually, running_batcher
 from tests.integration.batcher.fake_chain import FakeChain
 from tests.integration.batcher.helpers import hold_blocks
 from tests.integration.batcher.proofs import small
-from tests.integration.batcher.raw import BINARY, CONTINUATION, PING, RawClient, frame
+from tests.integration.batcher.raw import BINARY, CLOSE, CONTINUATION, PING, RawClient, frame
 
 
 async def test_fragments__without_end_and_without_a_byte__connection_ends(batcher: Running) -> None:
@@ -145,3 +147,60 @@ async def test_news__while_a_v010_client_uploads_slowly__after_the_reply(
         assert await client.read() == "Valid"
         batcher.chain.mine(3)
         await client.inclusions([small(0), small(1)])
+
+
+async def test_pipeline__more_than_may_be_unanswered__told_once_and_kept_alive(
+    db: Database,
+    chain: FakeChain,
+    pool: VerifierPool,
+    user: User,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its pongs stand behind messages that are not read yet."""
+    release, verify = asyncio.Event(), pool.verify
+
+    async def slow(data: VerificationData, lane: object = None) -> Verdict:
+        await release.wait()
+        return await verify(data, lane)
+
+    monkeypatch.setattr(pool, "verify", slow)
+    limits = {"max_unanswered": 2, "ping_interval_s": 0.1}
+    async with (
+        running_batcher(db, chain, pool, tmp_path, **limits) as batcher,
+        RawClient(batcher.port) as client,
+    ):
+        messages = [{"Hello": {"version": 1, "client": "fast"}}]
+        messages += [user.message(small(nonce), nonce) for nonce in range(6)]
+        await client.send(b"".join(frame(BINARY, cbor2.dumps(message)) for message in messages))
+        ended = asyncio.create_task(_data_until(client, "Receipt", 6))
+        await asyncio.wait((ended,), timeout=1.0)  # ten pings
+        assert not ended.done()
+        release.set()
+        kinds = [next(iter(message)) for message in await asyncio.wait_for(ended, 30)]
+    assert [kind for kind in kinds if kind in ("HelloAck", "Notice", "Receipt")] == [
+        "HelloAck",
+        "Notice",
+        *["Receipt"] * 6,
+    ]
+
+
+async def _data_until(client: RawClient, kind: str, count: int) -> list[dict[str, object]]:
+    """Everything up to the `count`-th message of a kind; pings are not answered."""
+    messages: list[dict[str, object]] = []
+    while sum(kind in message for message in messages) < count:
+        opcode, payload = await client.read()
+        assert opcode != CLOSE, payload
+        if opcode == BINARY:
+            messages.append(cbor2.loads(payload))
+    return messages
+
+
+async def test_pings__not_answered_and_nothing_sent__connection_ends(
+    db: Database, chain: FakeChain, pool: VerifierPool, tmp_path: Path
+) -> None:
+    async with (
+        running_batcher(db, chain, pool, tmp_path, ping_interval_s=0.1) as batcher,
+        RawClient(batcher.port) as client,
+    ):
+        assert await client.close_code() == 1011

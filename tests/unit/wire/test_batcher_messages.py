@@ -23,14 +23,18 @@ from aligned.core.signing import recover_address, sign_digest
 from aligned.core.types import InclusionProof, ProvingSystem, VerificationData
 from aligned.wire.batcher import (
     Hello,
+    Question,
     Signature,
     Submission,
+    SubmitProof,
+    Topic,
     decode_client_message,
     encode_hello,
     encode_submission,
     max_message_bytes,
 )
-from aligned.wire.batcher_replies import HelloDialect, Inclusion, MessageRef, Receipt, ReferenceDialect
+from aligned.wire.batcher_replies import HelloDialect, Inclusion, MessageRef, Receipt
+from aligned.wire.reference_replies import LaterDialect, ReferenceDialect
 
 u256s = st.integers(0, 2**256 - 1)
 addresses = st.binary(min_size=20, max_size=20)
@@ -139,6 +143,34 @@ def test_submission__wrong_field__malformed(path: tuple[str, ...], value: object
     assert caught.value.code == "malformed_message"
 
 
+def test_later_client__its_three_messages__decoded() -> None:
+    submission = decode_client_message(cbor2.dumps(v010_frame()), MAX_BYTES)
+    assert isinstance(submission, Submission)
+    frame = cbor2.dumps({"SubmitProof": v010_frame()})
+    assert decode_client_message(frame, MAX_BYTES) == SubmitProof(submission)
+    for topic in Topic:
+        question = cbor2.dumps({topic.value: "0x" + "AB" * 20})
+        assert decode_client_message(question, MAX_BYTES) == Question(topic, b"\xab" * 20)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"GetNonceForAddress": "0x00"},
+        {"GetNonceForAddress": "0x" + "ab" * 20, "GetLastMaxFee": "0x" + "ab" * 20},
+        {"GetNonceForAddress": ["0x" + "ab" * 20]},
+        {"SubmitProof": "0x"},
+        {"SubmitProof": v010_frame(), "more": 1},
+        "GetNonceForAddress",
+    ],
+    ids=str,
+)
+def test_later_client__wrong_message__malformed(message: object) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        decode_client_message(cbor2.dumps(message), MAX_BYTES)
+    assert caught.value.code == "malformed_message"
+
+
 def test_max_message__largest_proof_as_array__fits() -> None:
     frame = v010_frame()
     frame["verification_data"]["verification_data"]["proof"] = [255] * 50_000
@@ -151,9 +183,7 @@ def test_hello__encoded__decodes_to_itself() -> None:
     assert decode_client_message(encode_hello(Hello(1, "sdk")), 100) == Hello(1, "sdk")
 
 
-@pytest.mark.parametrize(
-    "hello", [{}, {"version": 2, "client": "x"}, {"version": 1, "client": "x" * 65}, {"version": 1}, 5]
-)
+@pytest.mark.parametrize("hello", [{}, {"version": 1, "client": "x" * 65}, {"version": 1}, 5])
 def test_hello__wrong__malformed(hello: object) -> None:
     with pytest.raises(ProtocolError):
         decode_client_message(cbor2.dumps({"Hello": hello}), 1_000)
@@ -175,7 +205,11 @@ def test_hello__wrong__malformed(hello: object) -> None:
         (PaymentError("funds_unlocked", "x"), {"InsufficientBalance": "0x" + "11" * 20}),
         (ProofError("invalid_proof", "x"), {"InvalidProof": "RejectedProof"}),
         (ProofError("empty_proof", "x"), {"InvalidProof": "RejectedProof"}),
-        (ProofError("verifier_timeout", "x"), {"InvalidProof": "RejectedProof"}),
+        (ProofError("unsupported_version", "x"), {"InvalidProof": "VerifierNotSupported"}),
+        (ProofError("key_is_elf", "x"), {"InvalidProof": "VerifierNotSupported"}),
+        (ProofError("verifier_timeout", "x"), "AddToBatchError"),
+        (ProofError("verifier_crashed", "x"), "AddToBatchError"),
+        (DependencyError("server_busy", "x"), "AddToBatchError"),
         (ProofError("unsupported_system", "x"), {"InvalidProof": "VerifierNotSupported"}),
         (ProtocolError("unknown_proving_system", "x"), {"InvalidProof": "VerifierNotSupported"}),
         (ProofError("verifier_disabled", "x"), {"InvalidProof": {"DisabledVerifier": "Risc0"}}),
@@ -183,13 +217,60 @@ def test_hello__wrong__malformed(hello: object) -> None:
             ProtocolError("invalid_payment_service", "x", expected="0xab"),
             {"InvalidPaymentServiceAddress": ["0x" + "33" * 20, "0xab"]},
         ),
-        (ProtocolError("malformed_message", "x"), {"Error": "malformed_message: x"}),
-        (DependencyError("database_unavailable", "x"), {"Error": "database_unavailable: x"}),
+        (ProtocolError("malformed_message", "x"), "AddToBatchError"),
+        (DependencyError("database_unavailable", "x"), "AddToBatchError"),
     ],
     ids=lambda value: value.code if isinstance(value, AlignedError) else "",
 )
 def test_reference_dialect__error__frame_of_the_release(error: AlignedError, frame: object) -> None:
     assert cbor2.loads(ReferenceDialect().rejected(error, ABOUT)) == frame
+
+
+@pytest.mark.parametrize(
+    ("error", "frame"),
+    [
+        (PaymentError("fee_too_low", "x"), "UnderpricedProof"),
+        (ConflictError("underpriced_replacement", "x"), "UnderpricedProof"),
+        (DependencyError("queue_full", "x"), "UnderpricedProof"),
+        (PaymentError("funds_unlocked", "x"), "UserFundsUnlocked"),
+        (DependencyError("server_busy", "x"), "ServerBusy"),
+        (ConflictError("nonce_used", "x"), "InvalidNonce"),
+        (ProofError("invalid_proof", "x"), {"InvalidProof": "RejectedProof"}),
+        (ProtocolError("malformed_message", "x"), {"Error": "malformed_message: x"}),
+    ],
+    ids=lambda value: value.code if isinstance(value, AlignedError) else "",
+)
+def test_later_dialect__error__frame_of_those_releases(error: AlignedError, frame: object) -> None:
+    assert cbor2.loads(LaterDialect().rejected(error, ABOUT)) == frame
+
+
+@pytest.mark.parametrize(
+    ("code", "frame"),
+    [
+        ("proof_replaced", "ProofReplaced"),
+        ("outbid", "UnderpricedProof"),
+        ("fee_too_low", "UnderpricedProof"),
+        ("deadline_passed", "BatchReset"),
+        ("batch_expired", "BatchReset"),
+        ("not_payable", "BatchReset"),
+    ],
+)
+def test_later_dialect__dropped__frame_that_ends_its_run(code: str, frame: str) -> None:
+    assert cbor2.loads(LaterDialect().dropped(ConflictError(code, "x"), ABOUT)) == frame
+
+
+def test_reference_dialect__dropped__reset_first_but_text_once_it_has_inclusion_data() -> None:
+    proof = InclusionProof(b"\x01" * 32, b"", 0)
+    inclusion = Inclusion(b"\x22" * 32, b"\x11" * 20, 5, proof, b"\x33" * 20, 9, b"\x44" * 32)
+    gone = ConflictError("proof_replaced", "another proof took nonce 5")
+    first = ReferenceDialect()
+    assert cbor2.loads(first.dropped(gone, ABOUT)) == "BatchReset"
+    assert first.is_over
+    later = ReferenceDialect()
+    assert "BatchInclusionData" in cbor2.loads(later.included(inclusion))
+    assert "nonce 5 will be in no batch" in cbor2.loads(later.dropped(gone, ABOUT))["Error"]
+    assert "0x" + "01" * 32 in cbor2.loads(later.included(inclusion))["Error"]
+    assert not later.is_over
 
 
 def test_dialects__inclusion__arrays_for_one_byte_strings_for_the_other() -> None:
