@@ -14,9 +14,11 @@ from aligned.batcher import eviction
 from aligned.batcher.admission import Admission, Admitted, Ticket
 from aligned.batcher.budget import ByteBudget
 from aligned.batcher.client_socket import ClientSocket
+from aligned.batcher.dialects import check_hello, dialect_for
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.news import OrderedNews, frame_of
+from aligned.batcher.outbox import Outbox
 from aligned.batcher.questions import Questions
 from aligned.batcher.subscriptions import News, ProofKey, Subscriptions
 from aligned.core.errors import (
@@ -31,8 +33,6 @@ from aligned.core.errors import (
     ProtocolError,
 )
 from aligned.wire.batcher import (
-    HELLO_VERSION,
-    ClientMessage,
     Hello,
     Question,
     SubmitProof,
@@ -40,19 +40,15 @@ from aligned.wire.batcher import (
 )
 from aligned.wire.batcher_replies import (
     Dialect,
-    HelloDialect,
     MessageRef,
     Receipt,
     ServerLimits,
     encode_hello_ack,
     encode_protocol_version,
 )
-from aligned.wire.cbor import malformed
-from aligned.wire.reference_replies import LaterDialect, ReferenceDialect
+from aligned.wire.reference_replies import ReferenceDialect
 
 log = structlog.get_logger(__name__)
-# A client that does not read what it is sent is dropped; what it misses is there over HTTP.
-_MAX_UNSENT_FRAMES = 20_000
 _POLICY_VIOLATION = 1008
 
 
@@ -88,7 +84,7 @@ class ClientConnection:
         self.dialect: Dialect = ReferenceDialect()
         self._socket = socket
         self._services = services
-        self._unsent: asyncio.Queue[bytes | None] = asyncio.Queue(_MAX_UNSENT_FRAMES)
+        self._outbox = Outbox(socket)
         self._in_work = asyncio.Semaphore(services.limits.max_unanswered)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -102,12 +98,8 @@ class ClientConnection:
 
     def post(self, frame: bytes | None) -> None:
         """Queues a frame for sending."""
-        if frame is None:
-            return
-        try:
-            self._unsent.put_nowait(frame)
-        except asyncio.QueueFull:
-            self._socket.transport.abort()
+        if frame is not None:
+            self._outbox.post(frame)
 
     def tell(self, key: ProofKey, news: News) -> None:
         """Passes on news about an accepted proof, when the client can take it."""
@@ -123,7 +115,7 @@ class ClientConnection:
     def _post_news(self, frame: bytes) -> None:
         self.post(frame)
         if self.dialect.is_over:
-            self._unsent.put_nowait(None)
+            self._outbox.end()
 
     def _silent_for_s(self) -> float:
         if self._tasks or self._socket.is_receiving:
@@ -133,7 +125,7 @@ class ClientConnection:
     async def run(self) -> None:
         """Serves the client."""
         self.post(encode_protocol_version())
-        writer = asyncio.create_task(self._write())
+        writer = asyncio.create_task(self._outbox.run())
         try:
             with suppress(ConnectionClosed):
                 await self._read()
@@ -143,12 +135,6 @@ class ClientConnection:
             for task in (writer, *self._tasks):
                 task.cancel()
             await asyncio.gather(writer, *self._tasks, return_exceptions=True)
-
-    async def _write(self) -> None:
-        with suppress(ConnectionClosed):
-            while (frame := await self._unsent.get()) is not None:
-                await self._socket.send(frame)
-            await self._socket.close()
 
     async def _read(self) -> None:
         timeout_s = self._services.limits.first_message_timeout_s
@@ -200,7 +186,9 @@ class ClientConnection:
         """The submission in a frame, once it may be worked on; everything else is answered here."""
         try:
             message = decode_client_message(frame, self._services.limits.max_message_bytes)
-            self._settle_dialect(message)
+            self.dialect = dialect_for(message, self.dialect if self._has_spoken else None)
+            self._has_spoken = True
+            check_hello(message)
         except AlignedError as error:
             self._refuse(error, MessageRef())
             return None
@@ -220,24 +208,6 @@ class ClientConnection:
         if not self._asked_for_patience:
             self._asked_for_patience = True
             self.post(self.dialect.too_many(self._services.limits.max_unanswered))
-
-    def _settle_dialect(self, message: ClientMessage) -> None:
-        """The first message says which kind of client it is; no client mixes them.
-
-        Raises:
-            ProtocolError: malformed_message.
-        """
-        is_later = isinstance(message, SubmitProof | Question)
-        if not self._has_spoken:
-            self._has_spoken = True
-            if is_later or isinstance(message, Hello):
-                self.dialect = LaterDialect() if is_later else HelloDialect()
-            if isinstance(message, Hello) and message.version != HELLO_VERSION:
-                raise malformed(f"Hello of version {message.version}, this batcher speaks {HELLO_VERSION}")
-        elif isinstance(message, Hello):
-            raise malformed("Hello must be the first message, and comes once")
-        elif is_later is not isinstance(self.dialect, LaterDialect):
-            raise malformed("a submission of another kind of client than the messages before")
 
     async def _submit(self, ticket: Ticket) -> None:
         services = self._services
