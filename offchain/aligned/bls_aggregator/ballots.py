@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aligned.core.bls import G1, G2
 from aligned.core.quorum import BPS, Operator, reached, signed_stake
-from aligned.storage.postgres import Database
+from aligned.storage.postgres import Connection, Database
 
 VOTING_STATES = ("open", "quorum", "responding")
 
@@ -20,11 +20,12 @@ LEFT JOIN aggregator_votes v
     ON (v.batch_id, v.task_block, v.operator_id) = (o.batch_id, o.task_block, o.operator_id)
 WHERE t.batch_id = %(batch_id)s AND t.task_block = %(task_block)s AND t.state NOT IN ('new', 'vanished')
 """
+# The lock is the one that _WAKE needs: with a weaker one, two votes would hold it together and each wait for the other.
 _ADD = """
 INSERT INTO aggregator_votes (batch_id, task_block, operator_id, signature, leaf_index, leaf, reason)
 SELECT batch_id, task_block, %s, %s, %s, %s, %s FROM aggregator_tasks
 WHERE batch_id = %s AND task_block = %s AND state = ANY(%s)
-FOR SHARE
+FOR NO KEY UPDATE
 ON CONFLICT DO NOTHING
 """
 _WAKE = """
@@ -141,12 +142,15 @@ class BallotBox:
     async def add(self, batch_id: bytes, task_block: int, operator_id: bytes, statement: Statement) -> bool:
         """Stores a checked vote and makes the task due. False when the task closed, or a vote was there first."""
         key = (batch_id, task_block)
-        async with self._db.transaction() as conn:
-            values = (operator_id, statement.signature, *statement.evidence, *key, list(VOTING_STATES))
+        values = (operator_id, statement.signature, *statement.evidence, *key, list(VOTING_STATES))
+
+        async def work(conn: Connection) -> bool:
             done = await conn.execute(_ADD, values)
             if done.rowcount:
                 await conn.execute(_WAKE, key)
-        return done.rowcount == 1
+            return done.rowcount == 1
+
+        return await self._db.run(work)
 
     async def tally(self, batch_id: bytes, task_block: int) -> Tally:
         """Everything that was said about a task."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aligned.storage.postgres import Database
+from aligned.storage.postgres import Connection, Database
 from aligned.wire.aggregator import RefusalMessage, SignatureMessage
 
 _DUE = """
@@ -19,6 +19,10 @@ WHERE (t.batch_id, t.task_block) = (r.batch_id, r.task_block)
     ORDER BY due.next_attempt_at LIMIT 1 FOR UPDATE OF due SKIP LOCKED)
 RETURNING r.batch_id, r.task_block, r.aggregator_url, r.attempts, t.batch_root, t.sender, t.signature,
     t.leaf_index, t.leaf, t.reason
+"""
+# Whoever ends a report holds its task first: two that end the last two reports at once must see each other.
+_HOLD_TASK = """
+SELECT 1 FROM operator_tasks WHERE batch_id = %s AND task_block = %s FOR NO KEY UPDATE
 """
 _SETTLE = """
 UPDATE operator_reports SET state = %s, last_code = %s
@@ -90,6 +94,10 @@ class ReportStore:
     async def settle(self, report: Report, state: str, code: str) -> None:
         """Ends it (accepted, rejected, expired); the task is reported once none of its reports is pending."""
         key = (report.batch_id, report.task_block)
-        async with self._db.transaction() as conn:
+
+        async def work(conn: Connection) -> None:
+            await conn.execute(_HOLD_TASK, key)
             await conn.execute(_SETTLE, (state, code, *key, report.aggregator_url))
             await conn.execute(_FINISH, (code, *key))
+
+        await self._db.run(work)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
+import structlog
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -33,6 +36,14 @@ _NETWORK = {
 }
 
 _PASSING = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout)
+# PostgreSQL ended the transaction for the sake of another one, and did nothing of it.
+_VICTIM = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_ATTEMPTS = 6
+_FIRST_PAUSE_S = 0.02
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 Connection = psycopg.AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
@@ -51,6 +62,12 @@ class Database:
         self._url = url
         self._sizes = (min_size, max_size)
         self._timeout_s = timeout_s
+        self._repeats = 0
+
+    @property
+    def repeats(self) -> int:
+        """How often `run` tried a transaction again, since the start."""
+        return self._repeats
 
     async def open(self) -> Self:
         """Connects.
@@ -126,7 +143,36 @@ class Database:
             async with self.pool().connection() as conn, conn.transaction():
                 yield conn
         except (*_PASSING, PoolTimeout) as error:
-            raise DependencyError(DATABASE_UNAVAILABLE, f"{type(error).__name__}: {error}") from error
+            raise _unavailable(error) from error
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `work` returns, in a transaction of its own.
+
+        A transaction that loses a deadlock, or cannot be serialised, is tried again at once, a few times.
+
+        Args:
+            work: may be called several times, so it does nothing but speak to this connection.
+
+        Raises:
+            DependencyError: see `transaction`.
+        """
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                async with self.pool().connection() as conn, conn.transaction():
+                    return await work(conn)
+            except _VICTIM as error:
+                self._repeats += 1
+                log.warning("transaction_repeated", error=type(error).__name__, attempt=attempt)
+            except (*_PASSING, PoolTimeout) as error:
+                raise _unavailable(error) from error
+            # Not in step with whoever won: it may try the same again.
+            await asyncio.sleep(random.uniform(0, _FIRST_PAUSE_S * 2**attempt))  # noqa: S311
+        async with self.transaction() as conn:
+            return await work(conn)
+
+
+def _unavailable(error: Exception) -> DependencyError:
+    return DependencyError(DATABASE_UNAVAILABLE, f"{type(error).__name__}: {error}")
 
 
 def _limits(url: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import psycopg
@@ -10,7 +11,7 @@ import pytest
 
 from aligned.core.errors import DependencyError, InvariantError
 from aligned.storage.migrate import apply_migrations
-from aligned.storage.postgres import Database, migrate
+from aligned.storage.postgres import Connection, Database, migrate
 
 
 async def _apply(db: Database, root: Path) -> list[str]:
@@ -161,3 +162,74 @@ async def test_migrations__wrong_file_name__is_refused(
     (root / "role" / name).write_text("SELECT 1;")
     with pytest.raises(InvariantError, match=code):
         await _apply(database, root)
+
+
+async def _two_rows(db: Database) -> None:
+    async with db.transaction() as conn:
+        await conn.execute("CREATE TABLE t (n INT PRIMARY KEY, value INT DEFAULT 0)")
+        await conn.execute("INSERT INTO t (n) VALUES (1), (2)")
+
+
+def _raise_both(rows: tuple[int, int], met: asyncio.Barrier) -> Callable[[Connection], Awaitable[None]]:
+    """Work that holds the first row when the other work holds the second."""
+    first = True
+
+    async def work(conn: Connection) -> None:
+        nonlocal first
+        await conn.execute("UPDATE t SET value = value + 1 WHERE n = %s", (rows[0],))
+        if first:
+            first = False
+            await met.wait()
+        await conn.execute("UPDATE t SET value = value + 1 WHERE n = %s", (rows[1],))
+
+    return work
+
+
+async def test_run__two_transactions_wait_for_each_other__both_are_done_once(database: Database) -> None:
+    await _two_rows(database)
+    met = asyncio.Barrier(2)
+    await asyncio.gather(database.run(_raise_both((1, 2), met)), database.run(_raise_both((2, 1), met)))
+    assert database.repeats == 1
+    async with database.transaction() as conn:
+        found = await conn.execute("SELECT n, value FROM t ORDER BY n")
+        assert await found.fetchall() == [{"n": 1, "value": 2}, {"n": 2, "value": 2}]
+
+
+async def test_run__never_serialisable__is_retryable_after_a_few_attempts(database: Database) -> None:
+    calls = 0
+
+    async def work(conn: Connection) -> None:
+        nonlocal calls
+        calls += 1
+        raise psycopg.errors.SerializationFailure
+
+    with pytest.raises(DependencyError) as caught:
+        await database.run(work)
+    assert (caught.value.code, calls, database.repeats) == ("database_unavailable", 6, 5)
+
+
+async def test_run__cancelled_between_attempts__leaves_nothing_and_the_pool_is_whole(
+    database: Database,
+) -> None:
+    await _two_rows(database)
+    began = asyncio.Event()
+
+    async def work(conn: Connection) -> None:
+        await conn.execute("UPDATE t SET value = 7")
+        began.set()
+        await asyncio.sleep(60)
+
+    running = asyncio.create_task(database.run(work))
+    await began.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    async with database.transaction() as conn:
+        found = await conn.execute("SELECT sum(value) AS total FROM t")
+        assert await found.fetchone() == {"total": 0}
+
+
+async def test_run__constraint_violation__passes_as_it_is_after_one_call(database: Database) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await database.run(lambda conn: conn.execute("INSERT INTO chain_cursor VALUES ('a', 1, -1)"))
+    assert database.repeats == 0

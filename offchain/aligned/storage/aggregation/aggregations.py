@@ -66,8 +66,10 @@ _REVOKE_PROOFS = """
 WITH gone AS (
     UPDATE proofs SET state = 'rejected', reject_code = %s, reject_reason = %s, updated_at = now()
     WHERE aggregation_id = %s AND state IN ('submitted', 'mined', 'final') RETURNING quota_id
-), counted AS (SELECT quota_id, count(*) AS proofs FROM gone WHERE quota_id IS NOT NULL GROUP BY quota_id)
-UPDATE quotas SET used = greatest(used - counted.proofs, 0) FROM counted WHERE quotas.id = counted.quota_id
+), counted AS (SELECT quota_id, count(*) AS proofs FROM gone WHERE quota_id IS NOT NULL GROUP BY quota_id
+), held AS (SELECT quotas.id, counted.proofs FROM quotas JOIN counted ON quotas.id = quota_id
+            ORDER BY valid_until_s, id FOR NO KEY UPDATE OF quotas)
+UPDATE quotas SET used = greatest(used - held.proofs, 0) FROM held WHERE quotas.id = held.id
 """
 _FAILURES = """
 SELECT count(*) AS failures, coalesce(extract(epoch FROM now() - max(updated_at)), 0)::float8 AS age_s

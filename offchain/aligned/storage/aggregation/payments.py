@@ -43,6 +43,12 @@ UPDATE proofs SET state = 'unpaid', updated_at = now() WHERE quota_id = ANY(%s) 
 _LOCK = """
 SELECT id FROM quotas WHERE address = (SELECT address FROM proofs WHERE id = %s) ORDER BY valid_until_s, id FOR UPDATE
 """
+# Everybody who needs several quotas takes them in this order; else two of them could wait for each other.
+_LOCK_ACCOUNTS = "SELECT id FROM quotas WHERE address = ANY(%s) ORDER BY valid_until_s, id FOR UPDATE"
+_LOCK_PAID_FROM = """
+SELECT id FROM quotas WHERE address = ANY(SELECT address FROM payments WHERE block_number >= %s)
+ORDER BY valid_until_s, id FOR UPDATE
+"""
 _ROOM = """
 SELECT id, proofs - used AS free FROM quotas
 WHERE address = %s AND NOT orphaned AND used < proofs AND valid_until_s > extract(epoch FROM now())
@@ -93,6 +99,7 @@ async def record(conn: Connection, payments: Sequence[Payment]) -> None:
 
     Proofs that wait for such a payment go on, and so do as many others of its account as the quota has room for.
     """
+    await conn.execute(_LOCK_ACCOUNTS, ([payment.address for payment in payments],))
     for payment in payments:
         fields = asdict(payment)
         row = await (await conn.execute(_PAYMENT, fields)).fetchone()
@@ -109,6 +116,7 @@ async def orphan_from(conn: Connection, block: int) -> None:
 
     The quotas come first: a proof that becomes pending meanwhile waits for this transaction and sees them orphaned.
     """
+    await conn.execute(_LOCK_PAID_FROM, (block,))
     orphaned = await (await conn.execute(_ORPHAN, (block,))).fetchall()
     await conn.execute(_HOLD, ([row["id"] for row in orphaned],))
     for address in sorted({row["address"] for row in orphaned}):
