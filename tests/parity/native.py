@@ -96,6 +96,7 @@ ACCEPTED = {
     "risc0_fib3_20_receipt": risc0("fib3_20_composite", "receipt"),
     "risc0_fib3_30": risc0("fib3_30_composite"),
     "risc0_fib3_30_receipt": risc0("fib3_30_composite", "receipt"),
+    "risc0_succinct": risc0("zkverify/3.0.0_succinct_16", "receipt"),
     "risc0_groth16": risc0("groth16_v3"),
     "circom_a": circom("a"),
     "circom_b": circom("b"),

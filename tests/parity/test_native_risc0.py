@@ -44,7 +44,7 @@ def test_verify_risc0__other_image__is_refused(sample: Sample) -> None:
         assert sample.code(key=other) == "key_mismatch"
 
 
-@pytest.mark.parametrize("key", [b"", bytes(31), bytes(33), bytes(64)])
+@pytest.mark.parametrize("key", [bytes(31), bytes(33), bytes(64)])
 def test_verify_risc0__image_id_of_wrong_length__is_malformed(key: bytes) -> None:
     assert FIB.code(key=key) == "malformed_key"
 
@@ -65,6 +65,19 @@ def test_verify_risc0__journal_changed_in_receipt_and_submission__is_refused() -
     proof = inner + rest.replace(length(8) + journal, length(8) + other)
     assert proof != sample.proof
     assert sample.code(proof=proof, public_input=other) == "public_input_mismatch"
+
+
+def test_verify_risc0__composite_of_another_prover__is_accepted() -> None:
+    """Made by 3.0.0, not by us."""
+    assert risc0("zkverify/3.0.0_poseidon2_16", "receipt").code() == "ok"
+
+
+def test_verify_risc0__succinct_receipt__is_bound_to_image_and_journal() -> None:
+    sample = risc0("zkverify/3.0.0_succinct_16", "receipt")
+    assert sample.code() == "ok"
+    assert sample.code(public_input=b"\x00" * 8) == "public_input_mismatch"
+    assert sample.code(public_input=None) == "missing_public_input"
+    assert sample.code(key=FIB.key) == "key_mismatch"
 
 
 @pytest.mark.parametrize("form", ["proof", "receipt"])

@@ -57,7 +57,7 @@ def test_sp1_vkey_hash__saved_key_and_hash__give_the_bytes32_form(program: str) 
 def test_sp1_vkey_hash__no_key__raises(key: bytes) -> None:
     with pytest.raises(ValueError, match="bytes"):
         native.sp1_vkey_hash(key)
-    assert FIB.code(key=key) == "malformed_key"
+    assert FIB.code(key=key) == ("malformed_key" if key else "missing_key")
 
 
 def test_verify_sp1__key_words_not_canonical__are_refused() -> None:
@@ -114,7 +114,15 @@ def test_verify_sp1__other_public_values__are_refused() -> None:
     values = FIB.public_input or b""
     for other in (values + b"\x00", values[:-1], b"", values[::-1], sp1("fib_b", "fib").public_input):
         assert FIB.code(public_input=other) == "public_input_mismatch"
-    assert FIB.code(public_input=None) == "missing_public_input"
+
+
+def test_verify_sp1__no_public_values_given__saved_proof_is_taken_and_still_bound() -> None:
+    """The leaf then commits to none; whatever the file says of its values must be what was proven."""
+    assert FIB.code(public_input=None) == "ok"
+    values = FIB.public_input or b""
+    changed = FIB.proof.replace(text(values), text(bytes([values[0] ^ 1]) + values[1:]))
+    assert FIB.code(proof=changed, public_input=None) == "public_input_mismatch"
+    assert FIB.code(key=AGG.key, public_input=None) == "key_mismatch"
 
 
 def test_verify_sp1__public_values_changed_in_file_and_submission__are_refused() -> None:
@@ -189,6 +197,7 @@ def test_verify_sp1__saved_groth16__is_accepted_and_each_stated_value_checked() 
     sample = on_chain_sp1(V6_1_GROTH16)
     saved = replace(sample, proof=saved_groth16(sample))
     assert saved.code() == "ok"
+    assert saved.code(public_input=None) == "ok"
     assert saved.code(public_input=b"other") == "public_input_mismatch"
     assert saved.code(key=data(META["fib"]["bytes32"])) == "key_mismatch"
     for changes, code in (

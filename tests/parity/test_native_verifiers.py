@@ -95,8 +95,15 @@ def peak_memory_bytes() -> int:
 @samples
 def test_verify__key_of_wrong_length_or_kind__is_malformed(name: str) -> None:
     sample = ACCEPTED[name]
-    for key in (b"", b"\x01", sample.key[:-1], sample.key + b"\x00"):
+    for key in (b"\x01", sample.key[:-1], sample.key + b"\x00"):
         assert sample.code(key=key) == "malformed_key"
+
+
+@samples
+def test_verify__no_key__is_missing(name: str) -> None:
+    changed = replace(ACCEPTED[name], key=b"")
+    assert changed.code() == "missing_key"
+    assert "send" in changed.verdict().reason
 
 
 @pytest.mark.parametrize("name", [name for name in ACCEPTED if not name.startswith("circom")])
@@ -149,7 +156,7 @@ def test_verdict__attributes__cannot_be_changed() -> None:
     verdict = Sample("circom", b"", b"", b"").verdict()
     with pytest.raises(AttributeError):
         verdict.valid = True  # type: ignore[misc]
-    assert "malformed_key" in repr(verdict)
+    assert "missing_key" in repr(verdict)
 
 
 def in_new_process(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -68,7 +68,8 @@ def verify_sp1(
     """SP1 v6.1.0: a saved proof file (Compressed, Groth16, PLONK) or the bytes that the on-chain verifier takes.
 
     Args:
-        public_values: must equal those in the proof; None stands for none.
+        public_values: must equal those in the proof; with None those in a saved proof are not compared with anything,
+            and bytes for the on-chain verifier, which hold none, are taken for a proof without any.
         verification_key: the saved key (104 bytes) or its hash in bytes32 form.
         vm_program_code: the same; what is given here is what the leaf commits to.
     """
@@ -90,6 +91,12 @@ def verify_aggregatable(system: int, proof: bytes, public_inputs: bytes, key: by
         system: its id in the leaves of aggregation mode (ValueError for others).
         key: SP1: the saved key or its hash; RISC Zero: the image id.
     """
+
+def sp1_public_values(proof: bytes) -> bytes | None:
+    """The public values that a saved SP1 proof holds, unverified; None where this is no saved proof of v6.1.0."""
+
+def risc0_journal(receipt: bytes) -> bytes | None:
+    """The journal that a RISC Zero `Receipt` holds, unverified; None for an `InnerReceipt` and all else."""
 
 def verify_circom_groth16(proof_json: bytes, public_inputs: bytes, verification_key_json: bytes) -> Verdict:
     """Groth16 on BN254 as snarkjs writes it.

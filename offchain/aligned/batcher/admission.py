@@ -225,7 +225,9 @@ class Admission:
         limit = min(self._policy.max_proof_bytes, get_verifier(data.proving_system).max_proof_bytes)
         if data.size_bytes > limit:
             raise ProtocolError(
-                PROOF_TOO_LARGE, f"{data.size_bytes} bytes, at most {limit}", limit_bytes=limit
+                PROOF_TOO_LARGE,
+                f"{data.size_bytes} bytes (proof, public input, key and program together), at most {limit}",
+                limit_bytes=limit,
             )
 
     @staticmethod

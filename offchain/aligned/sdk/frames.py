@@ -37,6 +37,7 @@ _CLASSES: dict[str, type[AlignedError]] = {
     errors.MISSING_KEY: ProofError,
     errors.MISSING_PUBLIC_INPUT: ProofError,
     errors.KEY_IS_ELF: ProofError,
+    errors.TOO_MANY_PUBLIC_INPUTS: ProofError,
     errors.UNSUPPORTED_VERSION: ProofError,
     errors.FAKE_RECEIPT: ProofError,
     errors.DEV_MODE_SET: ProofError,

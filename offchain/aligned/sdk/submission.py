@@ -18,6 +18,7 @@ from aligned.core.errors import (
     DependencyError,
     ProtocolError,
 )
+from aligned.core.sizes import max_size_bytes
 from aligned.core.types import VerificationData
 from aligned.sdk.batcher_http import BatcherHttp
 from aligned.sdk.frames import Accepted
@@ -140,8 +141,9 @@ class _Burst:
         for index, data in enumerate(self._proofs):
             if index in self._results or len(window) == _WINDOW:
                 continue
-            if data.size_bytes > max_proof_bytes:
-                text = f"{data.size_bytes} bytes, this batcher takes {max_proof_bytes}"
+            limit = max_size_bytes(data.proving_system, max_proof_bytes)
+            if data.size_bytes > limit:
+                text = f"{data.size_bytes} bytes (proof, public input, key and program together), at most {limit}"
                 self._fail(index, ProtocolError(PROOF_TOO_LARGE, text))
             else:
                 window.append(index)

@@ -48,7 +48,7 @@ class ProofVerifier(Protocol):
 
     @property
     def max_proof_bytes(self) -> int:
-        """No larger proof is looked at."""
+        """No more is looked at, proof, public input, key and program together (`core.sizes` for ours)."""
 
     def verify(self, data: VerificationData) -> Verdict:
         """Whether the proof holds for its key and public input. A wrong proof is a verdict, never an exception.
@@ -70,7 +70,10 @@ def refused(code: str, reason: str) -> Verdict:
 
 def check_size(verifier: ProofVerifier, data: VerificationData) -> Verdict | None:
     """A refusal for a proof that its verifier would not look at."""
-    if len(data.proof) > verifier.max_proof_bytes:
-        reason = f"{len(data.proof)} bytes, {verifier.name} takes at most {verifier.max_proof_bytes}"
+    if data.size_bytes > verifier.max_proof_bytes:
+        parts = "proof, public input, key and program together"
+        reason = (
+            f"{data.size_bytes} bytes ({parts}), {verifier.name} takes at most {verifier.max_proof_bytes}"
+        )
         return refused(PROOF_TOO_LARGE, reason)
     return None

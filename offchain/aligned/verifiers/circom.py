@@ -8,11 +8,12 @@ from __future__ import annotations
 import aligned_native
 
 from aligned.core.errors import MALFORMED_KEY
+from aligned.core.sizes import MAX_SIZE_BYTES
 from aligned.core.types import ProvingSystem, VerificationData
 from aligned.verifiers.base import Verdict, refused
 from aligned.verifiers.native import NativeVerifier
 
-_MAX_PROOF_BYTES = 64 * 1024
+_SYSTEM = ProvingSystem.CIRCOM_GROTH16_BN256
 
 
 def _verify(data: VerificationData) -> aligned_native.Verdict:
@@ -32,6 +33,4 @@ def _check(data: VerificationData) -> Verdict | None:
 
 def create() -> NativeVerifier:
     """The Circom verifier."""
-    return NativeVerifier(
-        ProvingSystem.CIRCOM_GROTH16_BN256, "circom_groth16_bn256", _MAX_PROOF_BYTES, _verify, _check
-    )
+    return NativeVerifier(_SYSTEM, "circom_groth16_bn256", MAX_SIZE_BYTES[_SYSTEM], _verify, _check)

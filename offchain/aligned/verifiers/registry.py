@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import UNSUPPORTED_SYSTEM, InvariantError, ProofError
-from aligned.core.types import FIRST_EXTERNAL_SYSTEM, VerificationData
+from aligned.core.types import FIRST_EXTERNAL_SYSTEM, ProvingSystem, VerificationData
 from aligned.verifiers import aggregated, circom, risc0, sp1
 from aligned.verifiers.base import ENTRY_POINT_GROUP, AggregatedProof, ProofVerifier
 
@@ -54,11 +54,16 @@ def get_verifier(system_id: int) -> ProofVerifier:
     """
     verifier = _verifiers().get(system_id)
     if verifier is None:
-        names = ", ".join(f"{v.name} ({system})" for system, v in sorted(_verifiers().items()))
-        raise ProofError(
-            UNSUPPORTED_SYSTEM, f"no verifier for proving system {int(system_id)}, there are {names}"
-        )
+        names = ", ".join(ProvingSystem(system).wire_name for system in sorted(_verifiers()))
+        raise ProofError(UNSUPPORTED_SYSTEM, f"no verifier for {_name(system_id)}, there are {names}")
     return verifier
+
+
+def _name(system_id: int) -> str:
+    try:
+        return f"{ProvingSystem(system_id).wire_name} (id {int(system_id)})"
+    except ValueError:
+        return f"proving system {int(system_id)}"
 
 
 def supported_systems() -> list[int]:

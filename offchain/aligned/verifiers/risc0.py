@@ -8,11 +8,12 @@ from __future__ import annotations
 import aligned_native
 
 from aligned.core.errors import MALFORMED_KEY, MISSING_KEY
+from aligned.core.sizes import MAX_SIZE_BYTES
 from aligned.core.types import ProvingSystem, VerificationData
 from aligned.verifiers.base import Verdict, refused
 from aligned.verifiers.native import NativeVerifier
 
-_MAX_PROOF_BYTES = 16 * 1024 * 1024
+_SYSTEM = ProvingSystem.RISC0
 
 
 def _verify(data: VerificationData) -> aligned_native.Verdict:
@@ -32,4 +33,4 @@ def _check(data: VerificationData) -> Verdict | None:
 
 def create() -> NativeVerifier:
     """The RISC0 verifier."""
-    return NativeVerifier(ProvingSystem.RISC0, "risc0", _MAX_PROOF_BYTES, _verify, _check)
+    return NativeVerifier(_SYSTEM, "risc0", MAX_SIZE_BYTES[_SYSTEM], _verify, _check)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aligned.core.errors import ProofError
-from aligned.core.types import ProvingSystem, VerificationData
+from aligned.core.sizes import MAX_SIZE_BYTES, max_size_bytes
+from aligned.core.types import FIRST_EXTERNAL_SYSTEM, ProvingSystem, VerificationData
 from aligned.verifiers.base import AggregatedProof, Verdict, check_size
 from aligned.verifiers.fair_queue import FairQueue
 from aligned.verifiers.framing import LENGTH, pack_proof, pack_verdict, unpack_proof, unpack_verdict
@@ -124,13 +126,27 @@ def test_registry__reference_ids__supported_and_unsupported() -> None:
 
 
 def test_check_size__larger_than_the_verifier_takes__refused() -> None:
+    """All parts count, wherever the bytes are: the leaf's cost is that of all of them."""
     verifier = get_verifier(ProvingSystem.CIRCOM_GROTH16_BN256)
-    data = VerificationData(
-        ProvingSystem.CIRCOM_GROTH16_BN256, bytes(verifier.max_proof_bytes + 1), None, None, None, bytes(20)
-    )
-    verdict = check_size(verifier, data)
-    assert verdict is not None
-    assert verdict.code == "proof_too_large"
+    most = VerificationData(ProvingSystem.CIRCOM_GROTH16_BN256, b"p", b"i" * 9, bytes(90), None, bytes(20))
+    most = replace(most, proof=bytes(verifier.max_proof_bytes - 99))
+    assert check_size(verifier, most) is None
+    for part in ("proof", "pub_input", "verification_key", "vm_program_code"):
+        larger = replace(most, **{part: (getattr(most, part) or b"") + b"x"})
+        verdict = check_size(verifier, larger)
+        assert verdict is not None
+        assert verdict.code == "proof_too_large"
+        assert str(verifier.max_proof_bytes) in verdict.reason
+
+
+def test_sizes__every_verifier_of_ours__has_the_limit_of_the_table() -> None:
+    ours = [system for system in supported_systems() if system < FIRST_EXTERNAL_SYSTEM]
+    assert {ProvingSystem(system) for system in ours} == MAX_SIZE_BYTES.keys()
+    for system in ours:
+        assert get_verifier(system).max_proof_bytes == MAX_SIZE_BYTES[ProvingSystem(system)]
+        assert max_size_bytes(ProvingSystem(system), 1 << 30) == MAX_SIZE_BYTES[ProvingSystem(system)]
+        assert max_size_bytes(ProvingSystem(system), 1000) == 1000
+    assert max_size_bytes(ProvingSystem(99), 77) == 77
 
 
 def test_verifier_of__system_that_is_not_aggregated__is_refused() -> None:

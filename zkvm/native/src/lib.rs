@@ -10,6 +10,7 @@ mod bls_api;
 mod bn254;
 mod bounded;
 mod circom;
+mod foreign;
 mod groth16;
 mod guard;
 mod hashing_api;

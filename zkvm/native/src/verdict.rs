@@ -21,6 +21,8 @@ pub enum Code {
     KeyIsElf,
     /// The proof has a public input, none was given.
     MissingPublicInput,
+    /// More public inputs than a proof may have.
+    TooManyPublicInputs,
     /// Another version or kind of the proving system.
     UnsupportedVersion,
     /// A receipt of the development mode.
@@ -47,6 +49,7 @@ impl Code {
             Self::MissingKey => "missing_key",
             Self::KeyIsElf => "key_is_elf",
             Self::MissingPublicInput => "missing_public_input",
+            Self::TooManyPublicInputs => "too_many_public_inputs",
             Self::UnsupportedVersion => "unsupported_version",
             Self::FakeReceipt => "fake_receipt",
             Self::PublicInputMismatch => "public_input_mismatch",

@@ -21,6 +21,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(verify_risc0, module)?)?;
     module.add_function(wrap_pyfunction!(verify_aggregatable, module)?)?;
     module.add_function(wrap_pyfunction!(verify_circom_groth16, module)?)?;
+    module.add_function(wrap_pyfunction!(sp1_public_values, module)?)?;
+    module.add_function(wrap_pyfunction!(risc0_journal, module)?)?;
     module.add_function(wrap_pyfunction!(sp1_vkey_hash, module)?)
 }
 
@@ -62,6 +64,18 @@ fn verify_aggregatable(
 ) -> PyResult<Verdict> {
     let system = System::from_id(system).map_err(PyValueError::new_err)?;
     Ok(judge(py, || system.verify(&UserProof { key, public_inputs, proof }).map(drop)))
+}
+
+#[pyfunction]
+fn sp1_public_values(py: Python<'_>, proof: &[u8]) -> PyResult<Option<Py<PyBytes>>> {
+    let values = detached(py, || Ok(sp1::held_public_values(proof)))?;
+    Ok(values.map(|values| PyBytes::new(py, &values).unbind()))
+}
+
+#[pyfunction]
+fn risc0_journal(py: Python<'_>, receipt: &[u8]) -> PyResult<Option<Py<PyBytes>>> {
+    let journal = detached(py, || Ok(risc0::held_journal(receipt)))?;
+    Ok(journal.map(|journal| PyBytes::new(py, &journal).unbind()))
 }
 
 #[pyfunction]

@@ -3,12 +3,19 @@
 use ark_bn254::Fr;
 use ark_ff::{BigInt, PrimeField};
 
+use super::kinds;
 use crate::bn254;
 use crate::verdict::{Code, Outcome};
 
+const WANTED: &str = "expected snarkjs' public.json (a list of decimal strings), or 32 bytes big-endian for each";
+
 /// Decodes public inputs. A list begins with `[`, which no canonical field element does.
 pub fn parse(bytes: &[u8]) -> Outcome<Vec<Fr>> {
-    let malformed = |error: String| Code::MalformedPublicInput.because(error);
+    let malformed = |error: String| {
+        // Not for a list: what is wrong in it has been said.
+        let foreign = kinds::describe(bytes).filter(|kind| *kind != "a list");
+        Code::MalformedPublicInput.because(foreign.map_or(error, |kind| format!("this is {kind}; {WANTED}")))
+    };
     if bytes.first() == Some(&b'[') {
         let texts: Vec<String> =
             serde_json::from_slice(bytes).map_err(|error| malformed(format!("public inputs: {error}")))?;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::inputs::element;
+use super::kinds;
 use crate::bn254;
 use crate::verdict::{Code, Outcome};
 
@@ -40,24 +41,58 @@ struct KeyText {
     ic: Vec<G1Text>,
 }
 
+/// Most public inputs: what a proof takes to verify grows with them, and operators verify what anybody posts.
+const MAX_PUBLIC_INPUTS: usize = 4_096;
+/// Bytes of a key for each point in it, at least: coordinates of a real key have 77 digits, and a batch that is full of
+/// points like (1, 2) would take many times as long as any other batch of its size.
+const LEAST_BYTES_PER_POINT: usize = 128;
+
+const WANTED_PROOF: &str = "expected snarkjs' proof.json (fields pi_a, pi_b, pi_c, protocol and curve, no others)";
+const WANTED_KEY: &str = "expected snarkjs' verification_key.json (`snarkjs zkey export verificationkey`)";
+
 /// Decodes `proof.json`.
 pub fn proof(json: &[u8]) -> Outcome<Proof<Bn254>> {
-    parse_proof(json).map_err(|error| Code::MalformedProof.because(format!("proof: {error}")))
+    let text: ProofText = read(json).map_err(|error| {
+        let problem = foreign(json, "a Groth16 proof", WANTED_PROOF).unwrap_or(error);
+        Code::MalformedProof.because(format!("proof: {problem}"))
+    })?;
+    parse_proof(&text).map_err(|error| Code::MalformedProof.because(format!("proof: {error}")))
 }
 
 /// Decodes `verification_key.json`.
 pub fn key(json: &[u8]) -> Outcome<VerifyingKey<Bn254>> {
-    parse_key(json).map_err(|error| Code::MalformedKey.because(format!("verification key: {error}")))
+    let malformed = |error: String| Code::MalformedKey.because(format!("verification key: {error}"));
+    let text: KeyText = read(json)
+        .map_err(|error| malformed(foreign(json, "a Groth16 verification key", WANTED_KEY).unwrap_or(error)))?;
+    check_size(text.ic.len(), json.len())?;
+    parse_key(&text).map_err(malformed)
 }
 
-fn parse_proof(json: &[u8]) -> Result<Proof<Bn254>, String> {
-    let text: ProofText = read(json)?;
+/// Before any point is looked at.
+fn check_size(points: usize, bytes: usize) -> Outcome {
+    if points > MAX_PUBLIC_INPUTS + 1 {
+        let problem = format!("the key is for {} public inputs, at most {MAX_PUBLIC_INPUTS} are taken", points - 1);
+        return Err(Code::TooManyPublicInputs.because(problem));
+    }
+    if bytes / LEAST_BYTES_PER_POINT < points {
+        let problem = format!("verification key: {points} points in {bytes} bytes, not the key of a real setup");
+        return Err(Code::MalformedKey.because(problem));
+    }
+    Ok(())
+}
+
+/// What the file is, if it is another one than it was given as, and what is wanted.
+fn foreign(json: &[u8], own: &str, wanted: &str) -> Option<String> {
+    let kind = kinds::describe(json).filter(|kind| *kind != own)?;
+    Some(format!("this is {kind}; {wanted}"))
+}
+
+fn parse_proof(text: &ProofText) -> Result<Proof<Bn254>, String> {
     check_names(&text.protocol, &text.curve)?;
     Ok(Proof { a: g1("pi_a", &text.pi_a)?, b: g2("pi_b", &text.pi_b)?, c: g1("pi_c", &text.pi_c)? })
 }
 
-fn parse_key(json: &[u8]) -> Result<VerifyingKey<Bn254>, String> {
-    let text: KeyText = read(json)?;
+fn parse_key(text: &KeyText) -> Result<VerifyingKey<Bn254>, String> {
     check_names(&text.protocol, &text.curve)?;
     if text.ic.len().checked_sub(1) != Some(text.n_public) {
         return Err(format!("nPublic is {}, IC has {} points", text.n_public, text.ic.len()));

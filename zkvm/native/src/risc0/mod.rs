@@ -2,11 +2,13 @@
 
 mod shape;
 mod strict;
+mod versions;
 
 use risc0_zkvm::sha::{Digest, Digestible};
 use risc0_zkvm::{ExitCode, InnerReceipt, Journal, MaybePruned, ReceiptClaim, ReceiptMetadata, VerifierContext};
 
 use crate::bounded::{decode_canonical, decode_exactly};
+use crate::foreign;
 use crate::verdict::{Code, Outcome, Refusal};
 
 const DEV_MODE_VARIABLE: &str = "RISC0_DEV_MODE";
@@ -42,16 +44,28 @@ pub fn verify(receipt: &[u8], journal: Option<&[u8]>, image_id: &[u8]) -> Outcom
 pub fn verify_aggregatable(receipt: &[u8], journal: &[u8], image_id: &[u8]) -> Outcome {
     match open(receipt)? {
         (InnerReceipt::Composite(_) | InnerReceipt::Succinct(_), _) => verify(receipt, Some(journal), image_id),
-        _ => Err(Code::UnsupportedVersion.because("only Composite and Succinct receipts are aggregated")),
+        _ => Err(Code::UnsupportedVersion
+            .because("only Composite and Succinct receipts are aggregated, prove with ProverOpts::succinct()")),
     }
 }
 
+/// The journal that a receipt holds; none where it holds none, or is no receipt.
+pub fn held_journal(receipt: &[u8]) -> Option<Vec<u8>> {
+    open(receipt).ok()?.1
+}
+
 fn parse_image_id(bytes: &[u8]) -> Outcome<Digest> {
+    if bytes.is_empty() {
+        return Err(Code::MissingKey.because("send the image id (32 bytes) as the program"));
+    }
     if bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"R0BF") {
         return Err(Code::KeyIsElf.because("this is the program itself; send its image id instead (32 bytes)"));
     }
-    Digest::try_from(bytes)
-        .map_err(|_| Code::MalformedKey.because(format!("image id: got {} bytes, expected 32", bytes.len())))
+    Digest::try_from(bytes).map_err(|_| {
+        let problem = format!("got {} bytes", bytes.len());
+        let wanted = "expected 32 bytes (`Digest::from(YOUR_ID).as_bytes()`)";
+        Code::MalformedKey.because(format!("image id: {}", foreign::explain(bytes, &problem, wanted)))
+    })
 }
 
 /// Decodes an `InnerReceipt`, or a `Receipt` (which has journal and metadata behind it).

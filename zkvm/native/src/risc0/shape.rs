@@ -11,11 +11,13 @@ use risc0_zkvm::{Groth16Receipt, ReceiptClaim, SegmentReceipt, SuccinctReceipt, 
 use serde::{Deserialize, Deserializer, de};
 
 use crate::bounded::decode;
+use crate::foreign;
 use crate::verdict::{Code, Outcome};
 
 /// Receipts within receipts: an aggregation of aggregations needs three.
 const MAX_DEPTH: usize = 8;
 const FAKE: &str = "a receipt of the development mode, without proof";
+const WANTED: &str = "expected bincode of a Receipt or InnerReceipt (`bincode::serialize(&receipt)`, bincode 1)";
 const TOO_DEEP: &str = "holds receipts within receipts too deeply";
 
 /// Refuses what is no receipt, too deep or fake.
@@ -25,8 +27,18 @@ pub fn check(receipt: &[u8]) -> Outcome {
     Err(if error.contains(FAKE) {
         Code::FakeReceipt.because(FAKE)
     } else {
-        Code::MalformedProof.because(format!("receipt: {error}"))
+        Code::MalformedProof
+            .because(format!("receipt: {}", foreign::explain(receipt, problem(receipt, &error), WANTED)))
     })
+}
+
+/// Borsh writes the kind in one byte, bincode in four.
+fn problem<'a>(receipt: &[u8], error: &'a str) -> &'a str {
+    match receipt {
+        [0..4, 0, 0, 0, ..] => error,
+        [0..4, ..] => "this looks like Borsh",
+        _ => error,
+    }
 }
 
 thread_local! {

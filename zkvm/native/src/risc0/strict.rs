@@ -9,6 +9,7 @@ use risc0_zkvm::{
     SegmentReceiptVerifierParameters,
 };
 
+use super::versions;
 use crate::groth16;
 use crate::verdict::{Code, Outcome, Refusal};
 
@@ -33,9 +34,11 @@ fn check_assumption(receipt: &InnerAssumptionReceipt) -> Outcome {
 
 fn check_composite(receipt: &CompositeReceipt) -> Outcome {
     let (segment, composite) = parameters();
-    let same = receipt.segments.iter().all(|part| part.verifier_parameters == *segment);
-    if receipt.verifier_parameters != *composite || !same {
-        return Err(other_version("verifier parameters differ from those of 3.0"));
+    // The segments first: more versions are known by theirs.
+    let stated = receipt.segments.iter().map(|part| (&part.verifier_parameters, segment));
+    let mut stated = stated.chain([(&receipt.verifier_parameters, composite)]);
+    if let Some((found, _)) = stated.find(|(found, expected)| found != expected) {
+        return Err(other_version(found));
     }
     if !receipt.segments.iter().enumerate().all(|(position, part)| usize::try_from(part.index) == Ok(position)) {
         return Err(Code::MalformedProof.because("the segments are not numbered in order"));
@@ -61,13 +64,18 @@ fn check_seal(seal: &[u8]) -> Outcome {
 /// The library's error as a refusal.
 pub fn explain(error: &VerificationError) -> Refusal {
     match error {
-        VerificationError::VerifierParametersMismatch { .. }
-        | VerificationError::ProofSystemInfoMismatch { .. }
-        | VerificationError::CircuitInfoMismatch { .. } => other_version(&error.to_string()),
+        VerificationError::VerifierParametersMismatch { received, .. } => other_version(received),
+        VerificationError::ProofSystemInfoMismatch { .. } | VerificationError::CircuitInfoMismatch { .. } => {
+            Code::UnsupportedVersion.because(format!("not a receipt of RISC Zero 3.0: {error}"))
+        }
         _ => Code::InvalidProof.because(error.to_string()),
     }
 }
 
-fn other_version(detail: &str) -> Refusal {
-    Code::UnsupportedVersion.because(format!("not a receipt of RISC Zero 3.0: {detail}"))
+fn other_version(parameters: &Digest) -> Refusal {
+    let found = versions::named(parameters);
+    Code::UnsupportedVersion.because(format!(
+        "a receipt of {found}, expected RISC Zero 3.0: update the crate risc0-zkvm (host and guest) to 3.0, prove \
+         again, and send that receipt with its own image id"
+    ))
 }

@@ -1,12 +1,14 @@
 //! The two forms in which an SP1 proof is sent: the file that the SDK saves, and the bytes for the on-chain verifier.
 
-use sp1_verifier::ProofFromNetwork;
+use sp1_verifier::{ProofFromNetwork, SP1Proof};
 
-use crate::bounded::decode_canonical;
+use crate::bounded::{decode, decode_canonical};
+use crate::foreign;
 use crate::verdict::{Code, Outcome, Refusal};
 
 /// Circuit version that is verified here. v6.0.0 and all before v6 are refused: v6.0.0 is unsound (CVE-2026-40323).
 const VERSION: &str = "v6.1.0";
+const WANTED: &str = "expected the file that `proof.save(path)` of sp1-sdk 6.1 to 6.10 writes";
 const MAX_VERSION_CHARS: usize = 24;
 /// First bytes of a saved file: the tag of the proof's kind (Core, Compressed, Plonk, Groth16).
 const KINDS: u32 = 4;
@@ -42,7 +44,8 @@ impl<'a> Envelope<'a> {
     /// Tells the forms apart and checks the version, before anything large is decoded.
     pub fn open(proof: &'a [u8]) -> Outcome<Self> {
         let Some((head, _)) = proof.split_first_chunk::<4>() else {
-            return Err(Code::MalformedProof.because(format!("{} bytes are no SP1 proof", proof.len())));
+            let problem = format!("{} bytes are no SP1 proof", proof.len());
+            return Err(Code::MalformedProof.because(foreign::explain(proof, &problem, WANTED)));
         };
         match u32::from_le_bytes(*head) {
             kind if kind < KINDS => open_saved(proof, kind),
@@ -53,24 +56,38 @@ impl<'a> Envelope<'a> {
 
 /// Core proofs grow with the execution and are an intermediate product.
 pub fn core_is_not_supported() -> Refusal {
-    Code::UnsupportedVersion.because("core proofs are not supported, send a Compressed, Groth16 or PLONK proof")
+    Code::UnsupportedVersion.because(
+        "a Core proof, expected a Compressed one (Groth16 and PLONK in fast mode only): prove with `.compressed()`",
+    )
 }
 
 fn open_on_chain(proof: &[u8], selector: [u8; 4]) -> Outcome<Envelope<'_>> {
     if super::wrapped::knows(selector) {
         return Ok(Envelope::OnChain(proof));
     }
-    match OTHER_SELECTORS.iter().find(|(other, _)| *other == selector) {
-        Some((_, version)) => Err(Code::UnsupportedVersion.because(format!("SP1 {version}, expected {VERSION}"))),
-        None => Err(Code::MalformedProof.because("neither a saved proof nor a known on-chain selector")),
+    let on_chain = OTHER_SELECTORS.iter().find(|(other, _)| *other == selector).map(|(_, version)| *version);
+    // The oldest saved files begin with no kind.
+    match on_chain.or_else(|| version_at_end(proof)) {
+        Some(version) => Err(other_version(version)),
+        None => {
+            let problem = "neither a saved proof nor a known on-chain selector";
+            Err(Code::MalformedProof.because(foreign::explain(proof, problem, WANTED)))
+        }
     }
+}
+
+fn other_version(found: &str) -> Refusal {
+    Code::UnsupportedVersion.because(format!(
+        "SP1 {found}, expected {VERSION} (sp1-sdk and sp1-zkvm 6.1 to 6.10): update both, build the program and prove \
+         again, and send that proof with the program's new key"
+    ))
 }
 
 fn open_saved(proof: &[u8], kind: u32) -> Outcome<Envelope<'_>> {
     match version_at_end(proof) {
         Some(VERSION) => {}
-        Some(other) => return Err(Code::UnsupportedVersion.because(format!("SP1 {other}, expected {VERSION}"))),
-        None => return Err(Code::MalformedProof.because("a saved proof ends with its version, this does not")),
+        Some(other) => return Err(other_version(other)),
+        None => return Err(without_version(proof)),
     }
     if kind == CORE {
         return Err(core_is_not_supported());
@@ -85,6 +102,25 @@ fn open_saved(proof: &[u8], kind: u32) -> Outcome<Envelope<'_>> {
         (_, []) => Err(malformed("is truncated: its last byte is missing".into())),
         (_, rest) => Err(malformed(format!("has {} bytes behind its version, expected one zero", rest.len()))),
     }
+}
+
+/// Says why a file of a known kind does not end with its version.
+fn without_version(proof: &[u8]) -> Refusal {
+    if let Ok(file) = decode::<ProofFromNetwork>(proof) {
+        if file.sp1_version == VERSION {
+            return Code::MalformedProof.because(
+                "holds an attestation of a TEE (or other bytes behind its version), which is not taken: \
+                 set `proof.tee_proof = None` and save it again",
+            );
+        }
+        if file.sp1_version.starts_with('v') && file.sp1_version.len() <= MAX_VERSION_CHARS {
+            return other_version(&file.sp1_version);
+        }
+    }
+    if decode::<SP1Proof>(proof).is_ok() {
+        return Code::MalformedProof.because(format!("this is the field `proof` alone, or cut off; {WANTED}"));
+    }
+    Code::MalformedProof.because(format!("a saved proof ends with its version, this does not; {WANTED}"))
 }
 
 /// The version string that ends a saved proof of any version (with or without the byte for the TEE attestation).

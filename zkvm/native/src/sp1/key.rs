@@ -7,11 +7,17 @@ use aligned_core::sp1::key_words;
 use sp1_hypercube::{HashableKey, SP1VerifyingKey};
 
 use crate::bounded::decode_exactly;
-use crate::verdict::{Code, Outcome};
+use crate::foreign;
+use crate::verdict::{Code, Outcome, Refusal};
 
 /// Bytes of a saved verifying key.
 const SAVED_KEY_BYTES: usize = 104;
 const ELF_MAGIC: &[u8] = b"\x7fELF";
+
+fn missing() -> Refusal {
+    Code::MissingKey
+        .because("send the verifying key: `bincode::serialize(&vk)` (104 bytes), or the 32 of `vk.bytes32()`")
+}
 
 /// Hash of a program's verifying key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +30,7 @@ impl ProgramKey {
     /// what is verified, and the other may not say anything else.
     pub fn of_submission(verification_key: Option<&[u8]>, vm_program_code: Option<&[u8]>) -> Outcome<Self> {
         match (verification_key, vm_program_code) {
-            (None, None) => Err(Code::MissingKey.because("send the verifying key (104 bytes) or its hash")),
+            (None, None) => Err(missing()),
             (Some(bytes), None) | (None, Some(bytes)) => Self::parse(bytes),
             (Some(key), Some(program)) => {
                 let (key, program) = (Self::parse(key)?, Self::parse(program)?);
@@ -36,17 +42,22 @@ impl ProgramKey {
 
     /// Reads a saved key or a hash.
     pub fn parse(bytes: &[u8]) -> Outcome<Self> {
+        if bytes.is_empty() {
+            return Err(missing());
+        }
         if bytes.starts_with(ELF_MAGIC) {
             return Err(Code::KeyIsElf.because(
-                "this is the program's ELF file; send its verifying key instead (104 bytes, or the hash as bytes32)",
+                "this is the program's ELF file; send its verifying key instead: `bincode::serialize(&vk)` (104 bytes) \
+                 or the 32 bytes of `vk.bytes32()`",
             ));
         }
         if let Ok(hash) = bytes.try_into() {
             return Self::from_bytes32(hash);
         }
         if bytes.len() != SAVED_KEY_BYTES {
-            let problem = format!("got {} bytes, expected 104 (saved key) or 32 (its hash as bytes32)", bytes.len());
-            return Err(Code::MalformedKey.because(problem));
+            let problem = format!("got {} bytes", bytes.len());
+            let wanted = "expected 104 bytes (`bincode::serialize(&vk)` of sp1-sdk 6) or the 32 of `vk.bytes32()`";
+            return Err(Code::MalformedKey.because(foreign::explain(bytes, &problem, wanted)));
         }
         let key: SP1VerifyingKey =
             decode_exactly(bytes).map_err(|error| Code::MalformedKey.because(format!("verifying key {error}")))?;

@@ -24,8 +24,10 @@ pub fn verify(
     verification_key: Option<&[u8]>,
     vm_program_code: Option<&[u8]>,
 ) -> Outcome {
+    // The version first: who has an old one shall not be sent to make a key for it.
+    let proof = Envelope::open(proof)?;
     let key = ProgramKey::of_submission(verification_key, vm_program_code)?;
-    match Envelope::open(proof)? {
+    match proof {
         Envelope::Saved(file) => verify_saved(*file, &key, public_values),
         Envelope::OnChain(bytes) => {
             wrapped::verify(bytes, public_values.unwrap_or_default(), &key).map_err(|refusal| {
@@ -39,8 +41,8 @@ pub fn verify(
 
 /// Verifies a proof that a guest can verify as well, Compressed with SHA-256; returns the program id.
 pub fn verify_aggregatable(proof: &[u8], public_values: &[u8], key: &[u8]) -> Outcome<[u8; 32]> {
-    let key = ProgramKey::parse(key)?;
     let Envelope::Saved(file) = Envelope::open(proof)? else { return Err(not_aggregatable()) };
+    let key = ProgramKey::parse(key)?;
     let SP1Proof::Compressed(inner) = &file.proof else { return Err(not_aggregatable()) };
     // Before the proof itself, which takes a thousand times longer.
     check_commitment(&inner.proof.public_values, file.public_values.as_slice())?;
@@ -66,19 +68,14 @@ fn check_commitment(recursion_values: &[SP1Field], public_values: &[u8]) -> Outc
 }
 
 fn not_aggregatable() -> Refusal {
-    Code::UnsupportedVersion.because("only Compressed proofs are aggregated")
+    Code::UnsupportedVersion.because("only Compressed proofs are aggregated, prove with `.compressed()`")
 }
 
 fn verify_saved(file: ProofFromNetwork, key: &ProgramKey, public_values: Option<&[u8]>) -> Outcome {
     let values = file.public_values.as_slice();
-    match public_values {
-        None if !values.is_empty() => {
-            return Err(Code::MissingPublicInput.because("the proof has public values, none were given"));
-        }
-        given if given.unwrap_or_default() != values => {
-            return Err(Code::PublicInputMismatch.because("the public values differ from those in the proof"));
-        }
-        _ => {}
+    // Where none are given the leaf commits to none: the proof holds for the values in it, which the leaf says nothing of.
+    if let Some(given) = public_values.filter(|given| *given != values) {
+        return Err(other_values(given, values));
     }
     match file.proof {
         SP1Proof::Compressed(proof) => {
@@ -91,6 +88,20 @@ fn verify_saved(file: ProofFromNetwork, key: &ProgramKey, public_values: Option<
         SP1Proof::Plonk(proof) => wrapped::verify_plonk_file(&proof, values, key),
         SP1Proof::Core(_) => Err(envelope::core_is_not_supported()),
     }
+}
+
+/// The public values that a saved proof holds; none where it is no such file.
+pub fn held_public_values(proof: &[u8]) -> Option<Vec<u8>> {
+    match Envelope::open(proof).ok()? {
+        Envelope::Saved(file) => Some(file.public_values.as_slice().to_vec()),
+        Envelope::OnChain(_) => None,
+    }
+}
+
+fn other_values(given: &[u8], held: &[u8]) -> Refusal {
+    let sizes = format!("the proof holds {} bytes of public values, {} others were given", held.len(), given.len());
+    let hint = if crate::foreign::is_hex(given) { " (as hexadecimal text; send the bytes themselves)" } else { "" };
+    Code::PublicInputMismatch.because(format!("{sizes}{hint}"))
 }
 
 fn explain(error: &CompressedError) -> Refusal {
