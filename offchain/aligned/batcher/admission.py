@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from aligned.batcher import eviction, queue, rules
@@ -20,6 +19,7 @@ from aligned.batcher.queue import Stored
 from aligned.batcher.receipts import ReceiptSigner
 from aligned.batcher.reservations import Reservations
 from aligned.batcher.rules import Bid, LiveEntry, QueueLimits, Role
+from aligned.batcher.watch import PostingWatch
 from aligned.core.commitment import commit
 from aligned.core.eip712 import submission_digest
 from aligned.core.errors import (
@@ -114,7 +114,7 @@ class Admission:
         signer: ReceiptSigner,
         policy: Policy,
         metrics: BatcherMetrics,
-        clock: Callable[[], float] = time.time,
+        watch: PostingWatch,
     ) -> None:
         self._db = db
         self._accounts = accounts
@@ -123,7 +123,7 @@ class Admission:
         self._signer = signer
         self._policy = policy
         self._metrics = metrics
-        self._clock = clock
+        self._watch = watch
         self._reservations = Reservations()
 
     async def admit(self, ticket: Ticket) -> Admitted:
@@ -136,6 +136,7 @@ class Admission:
         self._check_size(submission.data)
         sender, leaf = self._check_signature(submission, ticket)
         self._check_chain(submission)
+        self._watch.check()
         item = encode_item(submission.data)
         bid = Bid(submission.nonce, leaf, submission.max_fee_wei, len(item))
         account = await self._accounts.account(sender)
@@ -184,7 +185,7 @@ class Admission:
         self, sender: bytes, bid: Bid, account: Account, data: VerificationData, item: bytes
     ) -> Admitted:
         """Commits the submission, unless what was true before verification is not true any more."""
-        deadline_s = int(self._clock()) + self._policy.receipt_deadline_s
+        deadline_s = int(time.time()) + self._policy.receipt_deadline_s
         signature = self._signer.sign(bid.leaf, sender, bid.nonce, deadline_s)
         async with self._db.transaction() as conn:
             await queue.lock_sender(conn, sender)

@@ -1,12 +1,12 @@
-"""Batches in PostgreSQL: building → uploaded → posted → verified | expired, or failed and back to the queue."""
+"""Batches in PostgreSQL on their way to the chain: building → uploaded → `outcomes`, or failed, back to the queue."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aligned.batcher.model import PostedTask, QueuedProof, Settlement
+from aligned.batcher.model import QueuedProof, Settlement
+from aligned.core.errors import BATCH_LOST
 from aligned.core.types import ADDRESS_BYTES
 from aligned.storage.postgres import Connection
 
@@ -20,6 +20,10 @@ class Batch:
         payers: charged submitters, one per proof, once it is posted.
         held_wei: what the contract holds for them.
         payers_fee_wei: their part of the answer fee.
+        task_block: block of its task, once it was on chain.
+        dissolved_block: head when it was taken apart although its transaction had been handed over.
+        settle_block: head when its money was first seen returned.
+        age_s: time since it was built.
     """
 
     number: int
@@ -33,6 +37,10 @@ class Batch:
     payers: tuple[bytes, ...]
     held_wei: int
     payers_fee_wei: int
+    task_block: int | None
+    dissolved_block: int | None
+    settle_block: int | None
+    age_s: float
 
     @property
     def settlement(self) -> Settlement:
@@ -72,7 +80,8 @@ class Plan:
 
 _COLUMNS = (
     "number, root, state, sending, proof_count, fee_per_proof_wei, answer_fee_wei, pointer, payers,"
-    " held_wei, payers_fee_wei"
+    " held_wei, payers_fee_wei, task_block, dissolved_block, settle_block,"
+    " extract(epoch FROM now() - created_at)::float8 AS age_s"
 )
 
 
@@ -116,26 +125,15 @@ async def create(conn: Connection, plan: Plan) -> bool:
 
 async def unposted(conn: Connection) -> Batch | None:
     """The batch that is on its way to the chain; there is one at most."""
-    return await _one(conn, "state IN ('building', 'uploaded') ORDER BY number LIMIT 1")
-
-
-async def posted(conn: Connection) -> list[Batch]:
-    """Batches that wait for their answer."""
-    return await _many(conn, "state = 'posted' ORDER BY number")
-
-
-async def unsettled(conn: Connection, limit: int) -> list[Batch]:
-    """Expired or answered batches with money that nobody returned yet; expired ones first, then the latest."""
-    return await _many(
-        conn,
-        "state IN ('verified', 'expired') AND NOT settled ORDER BY state, number DESC LIMIT %s",
-        (limit,),
-    )
+    found = await select(conn, "state IN ('building', 'uploaded') ORDER BY number LIMIT 1")
+    return found[0] if found else None
 
 
 async def has_root(conn: Connection, root: bytes) -> bool:
-    """Whether we ever got so far with this root that the chain may know it."""
-    cursor = await conn.execute("SELECT 1 AS one FROM batch WHERE root = %s AND state <> 'failed'", (root,))
+    """Whether we ever got so far with this root that the chain may know it, or may yet come to know it."""
+    cursor = await conn.execute(
+        "SELECT 1 AS one FROM batch WHERE root = %s AND (state <> 'failed' OR NOT final)", (root,)
+    )
     return await cursor.fetchone() is not None
 
 
@@ -153,83 +151,65 @@ async def items(conn: Connection, number: int) -> list[bytes]:
     return [row["item"] for row in await cursor.fetchall()]
 
 
+async def submitters(conn: Connection, number: int) -> list[bytes]:
+    """Senders of its members, one per proof, in the order of the transaction."""
+    cursor = await conn.execute(
+        "SELECT sender FROM submission WHERE batch_number = %s ORDER BY sender, nonce", (number,)
+    )
+    return [row["sender"] for row in await cursor.fetchall()]
+
+
 async def set_uploaded(conn: Connection, number: int, pointer: str) -> None:
     """The file is where `pointer` says."""
     await conn.execute(
-        "UPDATE batch SET state = 'uploaded', pointer = %s WHERE number = %s", (pointer, number)
+        "UPDATE batch SET state = 'uploaded', pointer = %s WHERE number = %s AND state = 'building'",
+        (pointer, number),
     )
 
 
-async def set_sending(conn: Connection, number: int) -> None:
-    """The transaction is about to be handed over."""
-    await conn.execute("UPDATE batch SET sending = TRUE WHERE number = %s", (number,))
+async def set_sending(conn: Connection, number: int) -> bool:
+    """The transaction is about to be handed over; False, and it must not be, if the batch was taken apart."""
+    cursor = await conn.execute(
+        "UPDATE batch SET sending = TRUE WHERE number = %s AND state = 'uploaded'", (number,)
+    )
+    return cursor.rowcount == 1
 
 
-async def set_posted(conn: Connection, number: int, task: PostedTask, payers: Sequence[bytes]) -> None:
-    """The task is on chain."""
-    await conn.execute(
+async def dissolve(conn: Connection, number: int, reason: str, handed_over_at: int | None = None) -> bool:
+    """Takes a batch apart that is not on chain: its proofs are queued again. False if it is not unposted any more.
+
+    Args:
+        handed_over_at: the head, if its transaction was handed over: then it is remembered who was in it.
+    """
+    remembered = await conn.execute(
         """
-        UPDATE batch SET state = 'posted', tx_hash = %s, task_block = %s, payers = %s, held_wei = %s,
-            payers_fee_wei = %s, posted_at = now()
-        WHERE number = %s
+        UPDATE batch SET state = 'failed', reason = %(reason)s, final = %(block)s::bigint IS NULL,
+            dissolved_block = %(block)s, payers = NULL, task_block = NULL,
+            filler = CASE WHEN %(block)s::bigint IS NULL THEN NULL ELSE filler END,
+            member_ids = (SELECT array_agg(id ORDER BY batch_index) FROM submission WHERE batch_number = %(number)s),
+            member_paths = (SELECT array_agg(path ORDER BY batch_index) FROM submission
+                WHERE batch_number = %(number)s)
+        WHERE number = %(number)s AND state IN ('building', 'uploaded')
         """,
-        (task.tx_hash, task.task_block, b"".join(payers), task.held_wei, task.payers_fee_wei, number),
+        {"number": number, "reason": reason, "block": handed_over_at},
     )
-    await conn.execute("UPDATE submission SET state = 'posted' WHERE batch_number = %s", (number,))
-
-
-async def dissolve(conn: Connection, number: int, reason: str) -> None:
-    """The batch did not and will not reach the chain: its proofs are queued again."""
-    await conn.execute(
-        "UPDATE batch SET state = 'failed', reason = %s, filler = NULL WHERE number = %s", (reason, number)
-    )
+    if remembered.rowcount == 0:
+        return False
+    # Bytes are missing only where a batch came back on chain after its proof had been dropped, and left again.
     await conn.execute(
         """
-        UPDATE submission SET state = 'queued', batch_number = NULL, batch_index = NULL, path = NULL
+        UPDATE submission SET state = CASE WHEN item IS NULL THEN 'failed' ELSE 'queued' END, batch_number = NULL,
+            batch_index = NULL, path = NULL, reason_code = CASE WHEN item IS NULL THEN %s END,
+            reason = CASE WHEN item IS NULL THEN 'its batch left the chain; send it again' END
         WHERE batch_number = %s
         """,
-        (number,),
+        (BATCH_LOST, number),
     )
+    return True
 
 
-async def repost(conn: Connection, number: int) -> None:
-    """The chain forgot the task (reorganisation): post it again."""
-    await conn.execute("UPDATE batch SET state = 'uploaded' WHERE number = %s", (number,))
-    await conn.execute("UPDATE submission SET state = 'building' WHERE batch_number = %s", (number,))
-
-
-async def set_verified(conn: Connection, number: int) -> None:
-    """A quorum signed it. The proofs' bytes are in the object store from here on."""
-    await conn.execute("UPDATE batch SET state = 'verified', filler = NULL WHERE number = %s", (number,))
-    await conn.execute(
-        "UPDATE submission SET state = 'verified', item = NULL WHERE batch_number = %s", (number,)
-    )
-
-
-async def set_expired(conn: Connection, number: int, code: str, reason: str) -> None:
-    """Nobody answered in time. The nonces are used, so its proofs cannot be queued again."""
-    await conn.execute(
-        "UPDATE batch SET state = 'expired', reason = %s, filler = NULL WHERE number = %s", (code, number)
-    )
-    await conn.execute(
-        """
-        UPDATE submission SET state = 'failed', reason_code = %s, reason = %s, item = NULL WHERE batch_number = %s
-        """,
-        (code, reason, number),
-    )
-
-
-async def set_settled(conn: Connection, number: int) -> None:
-    """The surplus is back with its payers."""
-    await conn.execute("UPDATE batch SET settled = TRUE WHERE number = %s", (number,))
-
-
-async def _one(conn: Connection, where: str) -> Batch | None:
-    found = await _many(conn, where)
-    return found[0] if found else None
-
-
-async def _many(conn: Connection, where: str, args: tuple[object, ...] = ()) -> list[Batch]:
+async def select(conn: Connection, where: str, args: tuple[object, ...] = ()) -> list[Batch]:
+    """The batches that a condition (and order) of our own holds for."""
     cursor = await conn.execute(f"SELECT {_COLUMNS} FROM batch WHERE {where}", args)
     return [_batch(row) for row in await cursor.fetchall()]
 
@@ -248,4 +228,8 @@ def _batch(row: dict[str, Any]) -> Batch:
         payers=tuple(payers[i : i + ADDRESS_BYTES] for i in range(0, len(payers), ADDRESS_BYTES)),
         held_wei=int(row["held_wei"]),
         payers_fee_wei=int(row["payers_fee_wei"]),
+        task_block=row["task_block"],
+        dissolved_block=row["dissolved_block"],
+        settle_block=row["settle_block"],
+        age_s=row["age_s"],
     )

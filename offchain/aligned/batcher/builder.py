@@ -15,7 +15,7 @@ from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.model import Market, QueuedProof
 from aligned.batcher.planner import Planner
 from aligned.batcher.ports import TaskChain
-from aligned.batcher.selection import BatchLimits, Candidate, Dropped, Patience
+from aligned.batcher.selection import BatchLimits, Candidate, Dropped, Gaps, Patience
 from aligned.batcher.subscriptions import ProofKey, Subscriptions
 from aligned.core.errors import DEADLINE_PASSED, FEE_TOO_LOW, VERIFIER_DISABLED, DependencyError, PaymentError
 from aligned.storage.postgres import Database
@@ -23,6 +23,7 @@ from aligned.wire.batch_file import HEAD_BYTES
 
 log = structlog.get_logger(__name__)
 _PARALLEL_ACCOUNTS = 16
+_GAP_BLOCKS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class BatchBuilder:
         self._planner = Planner(db, chain, self._limits, payment_service)
         self._policy = policy
         self._patience = Patience(policy.patience_blocks)
+        self._gaps = Gaps(_GAP_BLOCKS)
         self._clock = clock
 
     async def is_full(self) -> bool:
@@ -99,10 +101,12 @@ class BatchBuilder:
                 # Whatever is odd about one account, the others' proofs go on.
                 log.exception("account_unreadable", sender=sender)
                 return [], dropped
-            kept, unpaid = selection.payable(allowed, account)
+            start = self._gaps.start(allowed, account, market.block) if allowed else None
+            kept, unpaid = selection.payable(allowed, account, start)
             return kept, dropped + unpaid
 
         groups = [(sender, list(own)) for sender, own in groupby(waiting, key=lambda proof: proof.sender)]
+        self._gaps.keep(sender for sender, _ in groups)
         results = await asyncio.gather(*(of_sender(*group) for group in groups))
         await self._drop([item for _, dropped in results for item in dropped])
         return await self._without_cheap([candidate for kept, _ in results for candidate in kept], market)

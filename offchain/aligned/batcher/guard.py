@@ -1,16 +1,14 @@
-"""A bug met on one batch or proof is logged and tried again with pauses; it shows in readiness, not in silence."""
+"""A bug met in a loop is logged and tried again with pauses; it shows in readiness, not in silence."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from aligned.core.errors import INTERNAL_ERROR, DependencyError, InvariantError
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 
 class Guard:
@@ -47,22 +45,3 @@ class Guard:
             return worked
 
         return guarded
-
-
-async def for_each(items: Iterable[T], act: Callable[[T], Awaitable[None]]) -> None:
-    """Acts on each item; one that fails unexpectedly does not keep the others waiting.
-
-    Raises:
-        Exception: the first unexpected one, after the last item.
-    """
-    first: Exception | None = None
-    for item in items:
-        try:
-            await act(item)
-        except (DependencyError, InvariantError):
-            raise
-        except Exception as error:
-            log.exception("item_failed", item=item)
-            first = first or error
-    if first is not None:
-        raise first

@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from aligned.batcher import queue
+from aligned.batcher import backlog, queue
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.model import State
@@ -22,6 +22,7 @@ from aligned.batcher.questions import ANSWER_TIMEOUT_S, Questions
 from aligned.batcher.queue import Stored
 from aligned.core.batch import batch_id
 from aligned.core.errors import INTERNAL_ERROR, MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
+from aligned.core.finality import confirmations
 from aligned.storage.postgres import Database
 from aligned.wire.fields import to_hex
 
@@ -122,12 +123,19 @@ class BatcherHttp:
             "sender": to_hex(stored.sender),
             "nonce": stored.nonce,
             "state": stored.state,
+            "depth": stored.depth,
+            "confirmations": self._confirmations(stored),
             "position": position,
             "deadline": stored.deadline_s,
             "receipt_signature": to_hex(stored.receipt_signature),
             "reason": reason,
         }
         return entries | self._inclusion(stored)
+
+    def _confirmations(self, stored: Stored) -> int | None:
+        if not stored.is_included:
+            return None
+        return confirmations(stored.task_block, self._market.latest_block())
 
     def _inclusion(self, stored: Stored) -> dict[str, Any]:
         names = ("batch_root", "index", "path", "batch_id", "tx_hash", "task_block", "sender_address")
@@ -176,6 +184,7 @@ class BatcherHttp:
     async def _render_metrics(self) -> Reply:
         async with self._db.transaction() as conn:
             self._metrics.queue(await queue.totals(conn), await queue.oldest_age_s(conn))
+            self._metrics.backlog(await backlog.read(conn))
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, self._metrics.render()
 
 

@@ -28,6 +28,10 @@ class MarketFeed:
         self._read_at = self._clock()
         return False
 
+    def latest_block(self) -> int:
+        """The block of the latest prices, however old they are; 0 before the first."""
+        return 0 if self._latest is None else self._latest.block
+
     def current(self) -> Market:
         """The latest prices.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from aligned.batcher.backlog import Backlog
 from aligned.batcher.rules import QueueTotals
 from aligned.core.types import ProvingSystem
 from aligned.observability import Metrics
@@ -48,6 +49,34 @@ class BatcherMetrics(Metrics):
         self._task_gas = Gauge(
             f"{name}_create_task_gas", "Gas of the latest createNewTask", registry=self.registry
         )
+
+        self._overdue = Gauge(
+            f"{name}_overdue_proofs",
+            "Proofs off chain behind their receipt's deadline",
+            registry=self.registry,
+        )
+        self._unposted_age = Gauge(
+            f"{name}_oldest_unposted_seconds", "Age of the batch on its way", registry=self.registry
+        )
+        self._unanswered_age = Gauge(
+            f"{name}_oldest_unanswered_seconds",
+            "Wait of the oldest posted batch for its answer",
+            registry=self.registry,
+        )
+        self._unsettled_wei = Gauge(
+            f"{name}_unsettled_wei", "Money that may be returned to payers yet", registry=self.registry
+        )
+        self._unsettled = Gauge(
+            f"{name}_unsettled_batches", "Ended batches that are not settled", registry=self.registry
+        )
+
+    def backlog(self, state: Backlog) -> None:
+        """What waits behind the queue."""
+        self._overdue.set(state.overdue_proofs)
+        self._unposted_age.set(state.unposted_age_s)
+        self._unanswered_age.set(state.unanswered_age_s)
+        self._unsettled_wei.set(state.unsettled_wei)
+        self._unsettled.set(state.unsettled_batches)
 
     def queue(self, totals: QueueTotals, oldest_age_s: float) -> None:
         """The state of the queue."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aligned_native import keccak256
+
 from aligned.core import fees
 
 
@@ -105,6 +107,19 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class TxBounds:
+    """What a transaction may cost at most, as it follows from what it is paid with.
+
+    Attributes:
+        max_fee_wei: per gas, in all of its forms; None leaves it to the account's own limit.
+        give_up_after_s: how long the market may stay above that until it is cancelled.
+    """
+
+    max_fee_wei: int | None
+    give_up_after_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class PostedTask:
     """A task that is on chain.
 
@@ -136,3 +151,10 @@ class Settlement:
     held_wei: int
     payers_fee_wei: int
     answer_fee_wei: int
+
+    @property
+    def digest(self) -> bytes:
+        """What the contract keeps of it (`settlementHash`)."""
+        terms = (self.held_wei, self.payers_fee_wei, self.answer_fee_wei)
+        words = [payer.rjust(32, b"\0") for payer in self.payers] + [wei.to_bytes(32, "big") for wei in terms]
+        return keccak256(b"".join(words))

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from dataclasses import dataclass
 
 import structlog
 
-from aligned.batcher import batches, queue
+from aligned.batcher import batches, outcomes, queue
 from aligned.batcher.batches import Batch
 from aligned.batcher.builder import BatchBuilder
 from aligned.batcher.market import MarketFeed
+from aligned.batcher.members import charged
 from aligned.batcher.metrics import BatcherMetrics
-from aligned.batcher.model import PostedTask, Task
-from aligned.batcher.ports import TaskChain
+from aligned.batcher.model import PostedTask, Task, TxBounds
+from aligned.batcher.ports import FeesAboveBounds, TaskChain
 from aligned.batcher.queue import Stored
 from aligned.batcher.subscriptions import ProofKey, Subscriptions
+from aligned.batcher.watch import PostingWatch
 from aligned.chain.contracts import BatchStatus
 from aligned.chain.errors import TxReverted
+from aligned.core import fees
 from aligned.core.errors import InvariantError
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database
 from aligned.wire.batch_file import join_items
 
 log = structlog.get_logger(__name__)
+_PARALLEL_ACCOUNTS = 16
+_MAX_PAUSE_BLOCKS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PostingPolicy:
+    """How often, and at what price, batches are posted; see BatcherSettings."""
+
+    interval_blocks: int
+    max_cost_percent: int
+    give_up_after_s: float
 
 
 class BatchPoster:
     """The state machine building → uploaded → posted. `step` may be repeated after any failure."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that it works with
         self,
         *,
         db: Database,
@@ -38,7 +54,8 @@ class BatchPoster:
         market: MarketFeed,
         subscriptions: Subscriptions,
         metrics: BatcherMetrics,
-        interval_blocks: int,
+        watch: PostingWatch,
+        policy: PostingPolicy,
     ) -> None:
         self._db = db
         self._chain = chain
@@ -47,7 +64,10 @@ class BatchPoster:
         self._market = market
         self._subscriptions = subscriptions
         self._metrics = metrics
-        self._interval_blocks = interval_blocks
+        self._watch = watch
+        self._policy = policy
+        # Batches that were taken apart since the last one that reached the chain.
+        self._failures = 0
         self._next_block = 0
         self._looked_block = -1
 
@@ -55,26 +75,30 @@ class BatchPoster:
         """Moves the batch in flight one state on, or builds one when it is time. Whether it did something."""
         async with self._db.transaction() as conn:
             batch = await batches.unposted(conn)
+        self._watch.see(batch)
         if batch is None:
             return await self._build_if_due()
-        if batch.state == "building":
-            await self._upload(batch)
-        elif not batch.sending and (obstacle := await self._obstacle(batch)):
+        if not batch.sending and (obstacle := await self._obstacle(batch)):
             await self._dissolve(batch, obstacle)
+        elif batch.state == "building":
+            await self._upload(batch)
         else:
             await self._post(batch)
         return True
 
     async def _build_if_due(self) -> bool:
         """Looks at the queue once a block: every few blocks, or at once while it fills a batch."""
-        market = self._market.current()
-        is_due = market.block >= self._next_block or await self._builder.is_full()
-        if not is_due or market.block == self._looked_block:
+        block = self._market.current().block
+        is_due = block >= self._next_block or (not self._failures and await self._builder.is_full())
+        if not is_due or block == self._looked_block:
             return False
+        # A price that is a moment old is one that the batch may fail at once it is uploaded.
+        await self._market.refresh()
+        market = self._market.current()
         built = await self._builder.build(market)
         if built:
-            self._next_block = market.block + self._interval_blocks
-        self._looked_block = -1 if built else market.block
+            self._next_block = market.block + self._policy.interval_blocks
+        self._looked_block = -1 if built else block
         return built
 
     async def _upload(self, batch: Batch) -> None:
@@ -97,18 +121,24 @@ class BatchPoster:
             return "the answer fee is below what the service manager takes now"
         if not market.is_covered(batch.proof_count, batch.fee_per_proof_wei):
             return "gas costs more than its proofs pay"
-        return None if await self._can_all_pay(batch) else "a sender cannot pay any more"
+        # Before the upload it is the price that changes most, and the accounts were read a moment ago.
+        if batch.state == "building" or await self._can_all_pay(batch):
+            return None
+        return "a sender cannot pay any more"
 
     async def _can_all_pay(self, batch: Batch) -> bool:
         """Time may have passed since the batch was built; whoever cannot pay would be skipped, at our cost."""
         owed = Counter(stored.sender for stored in await self._members(batch))
-        for sender, proofs in owed.items():
-            account = await self._chain.account(sender)
-            if account.unlock_time_s or account.balance_wei < proofs * batch.fee_per_proof_wei:
-                return False
-            if account.fee_cap_wei < batch.fee_per_proof_wei:
-                return False
-        return True
+        slots = asyncio.Semaphore(_PARALLEL_ACCOUNTS)
+
+        async def can_pay(sender: bytes, proofs: int) -> bool:
+            async with slots:
+                account = await self._chain.account(sender)
+            owed_wei = proofs * batch.fee_per_proof_wei
+            is_funded = not account.unlock_time_s and account.balance_wei >= owed_wei
+            return is_funded and account.fee_cap_wei >= batch.fee_per_proof_wei
+
+        return all(await asyncio.gather(*(can_pay(sender, proofs) for sender, proofs in owed.items())))
 
     async def _post(self, batch: Batch) -> None:
         if batch.pointer is None:
@@ -116,49 +146,65 @@ class BatchPoster:
         submitters = tuple(stored.sender for stored in await self._members(batch))
         task = Task(batch.root, batch.pointer, submitters, batch.answer_fee_wei, batch.fee_per_proof_wei)
         async with self._db.transaction() as conn:
-            await batches.set_sending(conn, batch.number)
+            if not await batches.set_sending(conn, batch.number):
+                return
         try:
             with self._metrics.timed("create_task"):
-                posted = await self._chain.create_task(batch.task_key, task)
+                posted = await self._chain.create_task(batch.task_key, task, self._bounds(batch))
+        except FeesAboveBounds as error:
+            await self._dissolve(
+                batch, error.message, was_sent=error.was_sent or batch.task_block is not None
+            )
+            return
         except TxReverted as error:
             if await self._chain.task_status(batch.root) is BatchStatus.UNKNOWN:
-                await self._dissolve(batch, error.reason)
+                was_sent = error.tx_hash is not None or batch.task_block is not None
+                await self._dissolve(batch, error.reason, was_sent=was_sent)
                 return
             # This form of the transaction failed because another one was there first.
-            posted = await self._chain.create_task(f"{batch.task_key}:found", task)
+            posted = await self._chain.posted_task(batch.root)
         await self._finish(batch, posted, submitters)
+
+    def _bounds(self, batch: Batch) -> TxBounds:
+        """What the proofs pay for it, and a little more: a cancel costs something too."""
+        paid_wei = fees.posting_gas_price_wei(
+            batch.proof_count, batch.fee_per_proof_wei, batch.answer_fee_wei
+        )
+        return TxBounds(max(1, paid_wei * self._policy.max_cost_percent // 100), self._policy.give_up_after_s)
 
     async def _finish(self, batch: Batch, posted: PostedTask, submitters: tuple[bytes, ...]) -> None:
         async with self._db.transaction() as conn:
-            await batches.set_posted(conn, batch.number, posted, charged(submitters, posted.skipped))
+            payers = charged(submitters, posted.skipped)
+            if not await outcomes.set_posted(conn, batch.number, posted, payers):
+                return
+        self._failures = 0
         self._metrics.posted(batch.proof_count, posted.gas_used)
         log.info(
             "batch_posted", number=batch.number, root=batch.root, proofs=batch.proof_count, tx=posted.tx_hash
         )
         self._subscriptions.included(await self._members(batch))
 
-    async def _dissolve(self, batch: Batch, reason: str) -> None:
+    async def _dissolve(self, batch: Batch, reason: str, *, was_sent: bool = False) -> None:
+        block = self._market.latest_block()
         members = await self._members(batch)
         async with self._db.transaction() as conn:
-            await batches.dissolve(conn, batch.number, reason)
-        self._next_block = 0
+            if not await batches.dissolve(conn, batch.number, reason, block if was_sent else None):
+                return
+        self._failures += 1
+        self._next_block = block + self._pause_blocks()
         self._metrics.batch("failed")
-        log.warning("batch_failed", number=batch.number, root=batch.root, reason=reason)
+        log.warning(
+            "batch_failed", number=batch.number, root=batch.root, reason=reason, in_a_row=self._failures
+        )
         for stored in members:
             self._subscriptions.status(ProofKey(stored.sender, stored.nonce, stored.leaf), "queued")
+
+    def _pause_blocks(self) -> int:
+        """None after the first failure, then longer and longer: each attempt uploads a file."""
+        if self._failures == 1:
+            return 0
+        return min(self._policy.interval_blocks << min(self._failures - 2, 16), _MAX_PAUSE_BLOCKS)
 
     async def _members(self, batch: Batch) -> list[Stored]:
         async with self._db.transaction() as conn:
             return await queue.by_batch(conn, batch.number)
-
-
-def charged(submitters: tuple[bytes, ...], skipped: tuple[bytes, ...]) -> list[bytes]:
-    """The submitters that paid: one entry less for each skip."""
-    left = Counter(skipped)
-    paid: list[bytes] = []
-    for submitter in submitters:
-        if left[submitter]:
-            left[submitter] -= 1
-        else:
-            paid.append(submitter)
-    return paid

@@ -31,16 +31,24 @@ class Stored:
     root: bytes | None
     tx_hash: bytes | None
     task_block: int | None
+    final: bool
 
     @property
     def is_included(self) -> bool:
         """Whether it is in a batch on chain."""
         return self.state in (State.POSTED, State.VERIFIED)
 
+    @property
+    def depth(self) -> str | None:
+        """How far the chain is with it: included, verified, or final."""
+        if self.state == State.VERIFIED:
+            return "final" if self.final else "verified"
+        return "included" if self.state == State.POSTED else None
+
 
 _STORED = """
     s.id, s.sender, s.nonce, s.leaf, s.state, s.deadline_s, s.receipt_signature, s.reason_code, s.reason,
-           s.batch_index, s.path, b.root, b.tx_hash, b.task_block
+           s.batch_index, s.path, b.root, b.tx_hash, b.task_block, coalesce(b.final, FALSE) AS final
     FROM submission s LEFT JOIN batch b ON b.number = s.batch_number
 """
 _SELECT_STORED = f"SELECT {_STORED}"

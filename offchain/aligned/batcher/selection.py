@@ -81,11 +81,50 @@ class Patience:
         return {id_ for id_, since in self._low_since.items() if block - since >= self._blocks}
 
 
-def payable(proofs: Sequence[QueuedProof], account: Account) -> tuple[list[Candidate], list[Dropped]]:
+class Gaps:
+    """Senders whose next queued nonce is above the contract's count; remembered from look to look.
+
+    For some blocks that means that the node which we ask has not seen our last batch yet. Longer it means that a batch
+    was charged once and is not any more (a reorganisation, after which its proofs could not be posted again). The
+    contract only counts proofs and compares no nonces, so nobody has to wait for a nonce that never comes.
+
+    Args:
+        blocks: for which a gap is the node's.
+    """
+
+    def __init__(self, blocks: int) -> None:
+        self._blocks = blocks
+        self._known: dict[bytes, tuple[tuple[int, int], int]] = {}
+
+    def start(self, proofs: Sequence[QueuedProof], account: Account, block: int) -> int:
+        """The nonce from which a sender's proofs (in nonce order, at least one) may be posted."""
+        sender = proofs[0].sender
+        first = next((proof.nonce for proof in proofs if proof.nonce >= account.nonce), account.nonce)
+        if first == account.nonce:
+            self._known.pop(sender, None)
+            return first
+        gap = (account.nonce, first)
+        known, since = self._known.get(sender, (gap, block))
+        since = since if known == gap else block
+        self._known[sender] = (gap, since)
+        return first if block - since >= self._blocks else account.nonce
+
+    def keep(self, senders: Iterable[bytes]) -> None:
+        """Forgets senders that queue nothing any more."""
+        self._known = {sender: self._known[sender] for sender in senders if sender in self._known}
+
+
+def payable(
+    proofs: Sequence[QueuedProof], account: Account, start: int | None = None
+) -> tuple[list[Candidate], list[Dropped]]:
     """What one sender's account can still pay of its queued proofs (in nonce order).
 
     Proofs behind a gap are neither: the node that we ask may not have seen our last batch yet.
+
+    Args:
+        start: the nonce from which on there is no gap; None: the account's.
     """
+    start = account.nonce if start is None else start
     dropped = [Dropped(proof, NONCE_USED) for proof in proofs if proof.nonce < account.nonce]
     rest = [proof for proof in proofs if proof.nonce >= account.nonce]
     if account.unlock_time_s:
@@ -96,7 +135,7 @@ def payable(proofs: Sequence[QueuedProof], account: Account) -> tuple[list[Candi
         owed_wei += proof.max_fee_wei
         if owed_wei > account.balance_wei:
             return kept, dropped + [Dropped(late, INSUFFICIENT_BALANCE) for late in rest[offset:]]
-        if proof.nonce == account.nonce + offset:
+        if proof.nonce == start + offset:
             kept.append(Candidate(proof, min(proof.max_fee_wei, account.fee_cap_wei)))
     return kept, dropped
 

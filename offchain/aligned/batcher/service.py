@@ -20,14 +20,16 @@ from aligned.batcher.http import BatcherHttp
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.ports import TaskChain
-from aligned.batcher.poster import BatchPoster
+from aligned.batcher.poster import BatchPoster, PostingPolicy
 from aligned.batcher.questions import Questions
 from aligned.batcher.receipts import ReceiptSigner
 from aligned.batcher.reconcile import Reconciler
 from aligned.batcher.rules import QueueLimits, QueueTotals
 from aligned.batcher.selection import BatchLimits
 from aligned.batcher.server import BatcherServer, ListenLimits, serve_until
+from aligned.batcher.settlement import Settler
 from aligned.batcher.subscriptions import Subscriptions
+from aligned.batcher.watch import PostingWatch
 from aligned.chain.accounts import role_account
 from aligned.chain.connect import chain_client, tx_sender
 from aligned.chain.contracts import PaymentService, ServiceManager
@@ -114,6 +116,7 @@ class Batcher:
         self._metrics = BatcherMetrics()
         self._guard = Guard()
         self._market = MarketFeed(context.chain, own.market_max_age_s)
+        self._watch = PostingWatch(own.stuck_after_s)
         self._subscriptions = Subscriptions(context.payment_service)
         self._disabled = frozenset(int(ProvingSystem.from_wire(name)) for name in own.disabled_systems)
         self._questions = Questions(context.db, context.chain)
@@ -125,7 +128,15 @@ class Batcher:
             self._market,
             self._subscriptions,
             self._metrics,
-            own.settle_min_percent,
+            own.final_depth_blocks,
+        )
+        self._settler = Settler(
+            context.db,
+            context.chain,
+            self._market,
+            min_percent=own.settle_min_percent,
+            final_depth=own.final_depth_blocks,
+            give_up_after_s=own.give_up_after_s,
         )
         self.port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
@@ -145,7 +156,7 @@ class Batcher:
             loop("market", self._market.refresh, poll_s),
             _interrupted(stop, loop("post", self._poster.step, _POST_POLL_S)),
             loop("follow", self._follower.step, poll_s),
-            _interrupted(stop, loop("settle", self._follower.settle, _SETTLE_POLL_S)),
+            _interrupted(stop, loop("settle", self._settler.step, _SETTLE_POLL_S)),
             loop("reconcile", reconciler.step, _RECONCILE_POLL_S),
             serve_until(self._server, stop, self.port),
         )
@@ -172,6 +183,7 @@ class Batcher:
             signer=context.signer,
             policy=policy,
             metrics=self._metrics,
+            watch=self._watch,
         )
         limits = ConnectionLimits(
             own.max_message_bytes,
@@ -215,7 +227,7 @@ class Batcher:
             self._metrics,
             context.payment_service,
             context.settings.fee_batch_proofs,
-            (self._guard.check, context.pool.check),
+            (self._guard.check, context.pool.check, self._watch.check),
         )
 
     def _build_poster(self) -> BatchPoster:
@@ -241,7 +253,8 @@ class Batcher:
             market=self._market,
             subscriptions=self._subscriptions,
             metrics=self._metrics,
-            interval_blocks=own.batch_interval_blocks,
+            watch=self._watch,
+            policy=PostingPolicy(own.batch_interval_blocks, own.max_cost_percent, own.give_up_after_s),
         )
 
 

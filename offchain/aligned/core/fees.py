@@ -45,6 +45,12 @@ def fee_per_proof_wei(proofs: int, gas_price_wei: int, min_answer_fee_wei: int =
     return -(-total // proofs)
 
 
+def posting_gas_price_wei(proofs: int, fee_per_proof_wei: int, answer_fee_wei: int) -> int:
+    """The gas price at which createNewTask costs all that a batch pays for it, 0 if it pays nothing."""
+    paid_wei = max(0, proofs * fee_per_proof_wei - answer_fee_wei)
+    return paid_wei // (CREATE_TASK_BASE_GAS + EXTRA_GAS_PER_PROOF * proofs)
+
+
 def min_max_fee_wei(gas_price_wei: int, assumed_batch: int = 32, min_answer_fee_wei: int = 0) -> int:
     """Least max_fee that is admitted: the price in a batch of `assumed_batch` proofs."""
     return fee_per_proof_wei(assumed_batch, gas_price_wei, min_answer_fee_wei)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from aligned.core.finality import FINAL_DEPTH_BLOCKS
 from aligned.wire.batcher import max_message_bytes
 
 MIB = 1024 * 1024
@@ -146,6 +147,31 @@ class BatcherSettings(KeySettings):
     )
     settle_min_percent: int = Field(
         default=200, ge=0, description="least surplus to return, in percent of what returning costs"
+    )
+    max_cost_percent: int = Field(
+        default=125,
+        gt=0,
+        description="most that posting a batch may cost, in percent of what its proofs pay for that; no form of the"
+        " transaction offers more (a cancel costs about 15)",
+    )
+    give_up_after_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="time for which gas may cost more than that until a pending transaction is cancelled and its"
+        " batch taken apart",
+    )
+    final_depth_blocks: int = Field(
+        default=FINAL_DEPTH_BLOCKS,
+        ge=1,
+        le=120,
+        description="blocks above a verified batch from which it counts as final; until then it is followed and can"
+        " be posted again (nodes answer about the last 128 blocks)",
+    )
+    stuck_after_s: float = Field(
+        default=900.0,
+        gt=0,
+        description="age of a batch that is not on chain yet, from which the batcher is not ready and takes no"
+        " more proofs: their receipts promise more than it could keep",
     )
 
     @property

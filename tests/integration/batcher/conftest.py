@@ -61,7 +61,7 @@ async def running_batcher(
     """Starts a batcher and stops it at the end."""
     signer = ReceiptSigner(Account.from_key(BATCHER_KEY), CHAIN_ID, PAYMENT_SERVICE)
     store = ObjectStore.from_url(str(folder), "http://127.0.0.1:1")
-    settings = BatcherSettings.model_validate({"port": 0} | changes)
+    settings = BatcherSettings.model_validate({"port": 0, "final_depth_blocks": 4} | changes)
     context = Context(settings, 0.05, CHAIN_ID, PAYMENT_SERVICE, db, chain, store, pool, signer)
     batcher, stop = Batcher(context), asyncio.Event()
     task = asyncio.create_task(batcher.run(stop))

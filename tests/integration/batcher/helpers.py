@@ -18,6 +18,14 @@ async def states(db: Database, user: User) -> dict[int, str]:
     return {row["nonce"]: row["state"] for row in rows}
 
 
+async def kept_items(db: Database) -> int:
+    """Proofs whose bytes the batcher still has."""
+    async with db.transaction() as conn:
+        row = await (await conn.execute("SELECT count(item) AS kept FROM submission")).fetchone()
+    assert row is not None
+    return int(row["kept"])
+
+
 async def submit(client: HelloClient, user: User, nonce: int, max_fee_wei: int = MAX_FEE_WEI) -> None:
     reply = await client.ask(user.message(small(nonce), nonce, max_fee_wei=max_fee_wei))
     while "Receipt" not in reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from aligned.batcher.model import PostedTask, Task
+from aligned.batcher.model import PostedTask, Task, TxBounds
 from aligned.chain.contracts import BatchStatus
 from aligned.chain.errors import TxReverted
 from aligned.core.commitment import commit
@@ -15,7 +15,7 @@ from aligned.verifiers.pool import VerifierPool
 from tests.integration.batcher.clients import HelloClient, ReferenceClient, User
 from tests.integration.batcher.conftest import Running, eventually, running_batcher
 from tests.integration.batcher.fake_chain import ETH, FakeChain
-from tests.integration.batcher.helpers import hold_blocks, states, submit
+from tests.integration.batcher.helpers import hold_blocks, kept_items, states, submit
 from tests.integration.batcher.proofs import small
 
 
@@ -64,20 +64,30 @@ async def test_batch__expired__settled_and_its_proofs_failed(batcher: Running, u
     assert await states(batcher.db, user) == {0: "failed"}
 
 
-async def test_batch__verified__state_and_bytes_freed(batcher: Running, user: User) -> None:
+async def test_batch__verified_then_final__bytes_kept_until_final(batcher: Running, user: User) -> None:
     async with ReferenceClient(batcher.url) as client:
         await client.submit(user, [small(0)], 0)
         ((root, _),) = await client.inclusions([small(0)])
-    batcher.chain.statuses[root] = BatchStatus.VERIFIED
+    await hold_blocks(batcher)
+    batcher.chain.answer(root)
+    batcher.chain.mine()
 
     async def verified() -> bool:
         return await states(batcher.db, user) == {0: "verified"}
 
+    async def freed() -> bool:
+        return await kept_items(batcher.db) == 0
+
     await eventually(verified)
-    async with batcher.db.transaction() as conn:
-        row = await (await conn.execute("SELECT count(item) AS kept FROM submission")).fetchone()
-    assert row is not None
-    assert row["kept"] == 0
+    assert await kept_items(batcher.db) == 1
+    page = f"/v1/proofs/0x{commit(small(0)).leaf.hex()}"
+    (entry,) = (await batcher.get(page)).json()["submissions"]
+    assert (entry["state"], entry["depth"]) == ("verified", "verified")
+    batcher.chain.mine(4)
+    await eventually(freed)
+    (entry,) = (await batcher.get(page)).json()["submissions"]
+    assert (entry["state"], entry["depth"]) == ("verified", "final")
+    assert entry["confirmations"] == batcher.chain.prices.block - entry["task_block"] + 1
 
 
 async def test_surplus__worth_its_gas__is_returned_to_the_payers(
@@ -123,7 +133,7 @@ async def test_stop__while_a_transaction_hangs__ends_and_goes_on_after_restart(
 ) -> None:
     reached, create_task = asyncio.Event(), chain.create_task
 
-    async def hang(_key: str, _task: Task) -> PostedTask:
+    async def hang(_key: str, _task: Task, _bounds: TxBounds) -> PostedTask:
         reached.set()
         return await asyncio.Event().wait()  # type: ignore[return-value]
 
@@ -143,9 +153,9 @@ async def test_batch__transaction_failed_but_task_is_there__posted_not_queued_ag
 ) -> None:
     chain, create_task = batcher.chain, batcher.chain.create_task
 
-    async def lose_race(key: str, task: Task) -> PostedTask:
+    async def lose_race(key: str, task: Task, bounds: TxBounds) -> PostedTask:
         chain.create_task = create_task  # type: ignore[method-assign]
-        await create_task(f"{key}:found", task)
+        await create_task(f"{key}:other", task, bounds)
         raise TxReverted("BatchAlreadySubmitted(0x)", error_name="BatchAlreadySubmitted")
 
     chain.create_task = lose_race  # type: ignore[method-assign]

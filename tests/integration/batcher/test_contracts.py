@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from aligned.batcher.model import Settlement, Task
+from aligned.batcher.model import Settlement, Task, TxBounds
 from aligned.batcher.service import Batcher, open_context
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import OperatorRegistry, PaymentService, ServiceManager
@@ -26,6 +26,7 @@ from tests.integration.rig import Rig, running_rig
 
 BATCHER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ETH = 10**18
+BOUNDS = TxBounds(None, 60.0)
 
 
 @pytest.fixture
@@ -36,7 +37,13 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 @pytest_asyncio.fixture
 async def url(rig: Rig, postgres: str, tmp_path: Path) -> AsyncIterator[str]:
-    own = {"port": 0, "devnet_private_key": BATCHER_KEY, "verifier_workers": 2, "settle_min_percent": 0}
+    own = {
+        "port": 0,
+        "devnet_private_key": BATCHER_KEY,
+        "verifier_workers": 2,
+        "settle_min_percent": 0,
+        "final_depth_blocks": 4,
+    }
     store = {"url": str(tmp_path / "store"), "public_base_url": "http://127.0.0.1:1"}
     stop = asyncio.Event()
     async with open_context(rig.settings(postgres, batcher=own, store=store)) as context:
@@ -151,7 +158,7 @@ async def test_adapter__skipped_entries_and_funding__read_from_the_chain_and_set
     )
     async with open_context(rig.settings(postgres, batcher=own, store=store)) as context:
         mining = asyncio.create_task(mine_slowly(rig))
-        posted = await context.chain.create_task("one", task)
+        posted = await context.chain.create_task("one", task, BOUNDS)
         assert posted.skipped == (stranger, stranger)
         reward_wei = await payments.earnings()
         assert posted.payers_fee_wei == answer_fee_wei
@@ -159,7 +166,7 @@ async def test_adapter__skipped_entries_and_funding__read_from_the_chain_and_set
         await asyncio.to_thread(rig.node.mine, 45)
         payers = (user.address,) * 3
         settlement = Settlement(task.root, payers, posted.held_wei, posted.payers_fee_wei, answer_fee_wei)
-        await context.chain.settle("two", settlement)
+        await context.chain.settle("two", settlement, BOUNDS)
         mining.cancel()
     assert await payments.balance(user.address) == ETH - reward_wei
 

@@ -1,10 +1,10 @@
-"""Bugs in loops: tried again and visible, and never one item's failure at the cost of the others."""
+"""Bugs in loops: tried again and visible."""
 
 from __future__ import annotations
 
 import pytest
 
-from aligned.batcher.guard import Guard, for_each
+from aligned.batcher.guard import Guard
 from aligned.core.errors import ConflictError, DependencyError, InvariantError
 
 
@@ -44,16 +44,3 @@ async def test_guard__expected_error__passes_as_it_is(error: Exception) -> None:
         await guard.around("post", step)()
     assert caught.value is error
     guard.check()
-
-
-async def test_for_each__one_item_fails__the_others_are_done_and_it_is_told() -> None:
-    done = []
-
-    async def act(item: int) -> None:
-        if item == 2:
-            raise KeyError(item)
-        done.append(item)
-
-    with pytest.raises(KeyError):
-        await for_each([1, 2, 3], act)
-    assert done == [1, 3]
