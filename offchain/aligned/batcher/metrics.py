@@ -50,6 +50,10 @@ class BatcherMetrics(Metrics):
             f"{name}_create_task_gas", "Gas of the latest createNewTask", registry=self.registry
         )
 
+        self._backlog_gauges()
+
+    def _backlog_gauges(self) -> None:
+        name = self.prefix
         self._overdue = Gauge(
             f"{name}_overdue_proofs",
             "Proofs off chain behind their receipt's deadline",
