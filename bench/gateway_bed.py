@@ -32,6 +32,7 @@ PAYMENT_SERVICE = bytes.fromhex("5f" * 20)
 SEEDED_ADDRESS = "'\\x' || lpad(to_hex({number}), 40, '0')"
 _START_TIMEOUT_S = 60.0
 _BOUNDARY = b"bench-7d1f0c5a9b3e"
+_HASHED = ("proof", "key", "public_input")
 _UNLIMITED = 1_000_000
 
 
@@ -173,6 +174,7 @@ def _upload(secret: bytes, files: Sequence[bytes], hashes: Sequence[bytes]) -> t
         "nonce": "0",
         "deadline": str(deadline_s),
         "signature": "0x" + sign_digest(secret, digest).hex(),
+        **{f"{name}_hash": "0x" + each.hex() for name, each in zip(_HASHED, hashes, strict=True)},
         "address": "0x" + address_of(secret).hex(),
     }
     parts = [(name, text.encode(), b"") for name, text in texts.items()]

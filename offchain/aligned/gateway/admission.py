@@ -1,7 +1,8 @@
 """From a form to a reserved row: cheap checks first, and nothing charged before everything cheap is known to be right.
 
-Order: form, deadline, signature, key and kind of the proof; payment, rate of the account, nonce and quota. Then the
-proof goes to the object store, and nonce, quota and row are written in one transaction.
+Of its texts: deadline, signature, payment, rate of the account, nonce and quota. Then, of its files: whether they are
+the signed ones and can be aggregated (`claims.check_file`). Then the proof goes to the object store, and nonce, quota
+and row are written in one transaction.
 """
 
 from __future__ import annotations
@@ -14,15 +15,14 @@ from pathlib import Path
 from uuid import UUID
 
 from aligned.core.errors import NONCE_USED, SERVER_BUSY, DependencyError, ProtocolError
-from aligned.gateway.claims import Domain, parse_claim, signed_submission
+from aligned.gateway.claims import Claim, Domain, signed_submission, signer_of
 from aligned.gateway.form import Form
 from aligned.gateway.gate import Gate
-from aligned.gateway.kinds import check_kind
 from aligned.gateway.refusals import refusal
 from aligned.gateway.verification import Job
 from aligned.storage.aggregation import submissions
 from aligned.storage.aggregation.accounts import Now
-from aligned.storage.aggregation.submissions import Standing, Submission
+from aligned.storage.aggregation.submissions import Standing, Submission, Wanted
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database
 from aligned.storage.statements import Statements, Unanswered
@@ -56,6 +56,21 @@ class Reserved:
     job: Job | None
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A claim of somebody who can pay for it.
+
+    Attributes:
+        same: the row of the same proof of the same account.
+        has_account: the account's row is there.
+    """
+
+    claim: Claim
+    address: bytes
+    same: UUID | None
+    has_account: bool
+
+
 class Admission:
     """Admits submissions.
 
@@ -86,35 +101,45 @@ class Admission:
         now_s = int(self._clock())
         return Now(now_s, now_s + self._clock_skew_s)
 
-    async def reserve(self, proof_id: UUID, form: Form) -> Reserved:
-        """Takes nonce and quota for a form, or finds that the proof is there already.
+    async def admit(self, claim: Claim) -> Admitted:
+        """Whether somebody who can pay signed this claim; nothing of its files is needed, and nothing is taken.
 
         Raises:
-            ProtocolError: see the module; also malformed_message, unsupported_system, key and kind of the proof.
-            DependencyError: database_unavailable, store_unavailable; an InDoubt, if there may be a row all the same.
+            ProtocolError: expired_deadline, bad_signature, payment_required, quota_exhausted, nonce_used, nonce_gap,
+                rate_limited.
+            DependencyError: database_unavailable.
         """
-        claim = parse_claim(form)
         if claim.deadline_s < self._clock():
             raise refusal(EXPIRED_DEADLINE, f"the signature was good until {claim.deadline_s}")
-        submission = signed_submission(proof_id, form, claim, self._domain)
-        check_kind(claim.system, form.proof_head)
-        standing = await self._look(submission)
+        address = signer_of(claim, self._domain)
+        standing = await self._look(claim, address)
         if not standing.paid and standing.next_nonce is None:
-            raise _payment_required(submission.address)
-        self._gate.admit_account(submission.address)
-        same = _check(submission, standing)
-        if same is not None:
-            return Reserved(same, submission.address, None)
-        if standing.next_nonce is None:
+            raise _payment_required(address)
+        self._gate.admit_account(address)
+        same = _check(claim, address, standing)
+        return Admitted(claim, address, same, standing.next_nonce is not None)
+
+    async def reserve(self, proof_id: UUID, admitted: Admitted, form: Form) -> Reserved:
+        """Takes nonce and quota for an admitted claim and its files, or finds that the proof is there already.
+
+        Raises:
+            ProtocolError: nonce_used, quota_exhausted and the like, if somebody was faster.
+            DependencyError: database_unavailable, store_unavailable; an InDoubt, if there may be a row all the same.
+        """
+        if admitted.same is not None:
+            return Reserved(admitted.same, admitted.address, None)
+        submission = signed_submission(proof_id, form, admitted.claim, admitted.address)
+        if not admitted.has_account:
             await self._stores.statements.write(
                 lambda conn: submissions.open_account(conn, submission.address)
             )
-        return await self._store(submission, form)
+        return await self._store(submission, admitted, form)
 
-    async def _look(self, submission: Submission) -> Standing:
-        return await self._stores.statements.read(lambda conn: submissions.look(conn, submission, self.now()))
+    async def _look(self, claim: Claim, address: bytes) -> Standing:
+        wanted = Wanted(address, claim.system, claim.proof_hash, claim.key_hash, claim.public_input_hash)
+        return await self._stores.statements.read(lambda conn: submissions.look(conn, wanted, self.now()))
 
-    async def _store(self, submission: Submission, form: Form) -> Reserved:
+    async def _store(self, submission: Submission, admitted: Admitted, form: Form) -> Reserved:
         """The proof first, then its row: a row never misses its proof."""
         objects = self._stores.objects
         await objects.put_file(submission.proof_object, form.proof)
@@ -131,7 +156,8 @@ class Admission:
             return Reserved(submission.id, submission.address, _job(submission, form.proof))
         await self._discard(submission)
         # Somebody was faster: with this nonce, the last of the quota, or the very same proof.
-        same = _check(submission, await self._look(submission))
+        claim, address = admitted.claim, admitted.address
+        same = _check(claim, address, await self._look(claim, address))
         if same is None:
             raise DependencyError(SERVER_BUSY, "another submission of this account came in between")
         return Reserved(same, submission.address, None)
@@ -153,15 +179,15 @@ def _job(submission: Submission, path: Path) -> Job:
     )
 
 
-def _check(submission: Submission, standing: Standing) -> UUID | None:
+def _check(claim: Claim, address: bytes, standing: Standing) -> UUID | None:
     """The row of the same proof; None when nothing is in the way of a new one."""
     if standing.same is not None:
         return standing.same
-    _check_nonce(submission.nonce, standing.next_nonce or 0)
+    _check_nonce(claim.nonce, standing.next_nonce or 0)
     if not standing.paid:
-        raise _payment_required(submission.address)
+        raise _payment_required(address)
     if not standing.remaining:
-        text = f"all proofs that {hex_of(submission.address)} paid for are used"
+        text = f"all proofs that {hex_of(address)} paid for are used"
         raise refusal(QUOTA_EXHAUSTED, text)
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -23,14 +23,16 @@ class Body:
     """Reads each piece once.
 
     Args:
+        request: whose body it is. A client that expects `100 Continue` is told so with the first look at the body.
         idle_s: longest silence.
-        min_bytes_per_s: least average rate after `idle_s` of waiting for the client; 0: any.
+        least_bytes_per_s: least rate at this moment, on average after `idle_s` of waiting for the client; 0: any.
     """
 
-    def __init__(self, receive: Receive, idle_s: float, min_bytes_per_s: float) -> None:
-        self._receive = receive
+    def __init__(self, request: Request, idle_s: float, least_bytes_per_s: Callable[[], float]) -> None:
+        self._receive = request.receive
+        self._holds_back = "100-continue" in request.headers.get("expect", "").lower()
         self._idle_s = idle_s
-        self._rate = min_bytes_per_s
+        self._least_rate = least_bytes_per_s
         self._left_s = idle_s
         self._ended = False
 
@@ -47,7 +49,12 @@ class Body:
             yield piece
 
     async def drain(self) -> None:
-        """Reads on for a moment: a connection that is closed on unread bytes loses the answer on its way."""
+        """Reads on for a moment: a connection that is closed on unread bytes loses the answer on its way.
+
+        A client that still waits to be told to go on sends nothing: it gets its answer instead.
+        """
+        if self._holds_back:
+            return
         left = _DRAIN_BYTES
         with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
@@ -57,20 +64,21 @@ class Body:
     async def _next_in_time(self) -> bytes | None:
         """The next piece. Bytes buy time; what we take to use them costs the client none."""
         clock = asyncio.get_running_loop().time
-        began_s = clock()
+        began_s, rate = clock(), self._least_rate()
         try:
             async with asyncio.timeout(min(self._idle_s, self._left_s)):
                 piece = await self._next()
         except TimeoutError as error:
-            slow = f"less than {self._rate:g} bytes a second"
+            slow = f"less than {rate:g} bytes a second"
             silent = f"nothing came for {self._idle_s:g} s"
             raise refusal(TIMEOUT, slow if self._left_s < self._idle_s else silent) from error
-        if self._rate:
-            self._left_s += len(piece or b"") / self._rate - (clock() - began_s)
+        if rate:
+            self._left_s += len(piece or b"") / rate - (clock() - began_s)
         return piece
 
     async def _next(self) -> bytes | None:
         """The next piece; None when the client is gone."""
+        self._holds_back = False
         message = await self._receive()
         gone = message["type"] != "http.request"
         self._ended = gone or not message.get("more_body", False)

@@ -1,8 +1,9 @@
-"""What a form claims, and whose signature it has: all checks that need nothing but the bytes themselves."""
+"""What a form claims, whose signature it has, and whether its files are the signed ones: checks of the bytes alone."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from aligned.core.errors import (
 from aligned.core.signing import recover_address
 from aligned.core.types import ADDRESS_BYTES, HASH_BYTES
 from aligned.gateway.form import Form
+from aligned.gateway.kinds import check_kind
 from aligned.gateway.refusals import refusal
 from aligned.storage.aggregation.submissions import Submission
 from aligned.wire.aggregator import hex_of
@@ -41,22 +43,29 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a form says; the signature is of the right length, no more."""
+    """What the texts of a form say, and thereby what is signed; the signature is of the right length, no more.
+
+    Attributes:
+        proof_hash, key_hash, public_input_hash: keccak-256 of the files that are to come.
+        address: the signer, if named.
+    """
 
     system: AggregationSystem
     nonce: int
     deadline_s: int
     signature: bytes
+    proof_hash: bytes
+    key_hash: bytes
+    public_input_hash: bytes
     address: bytes | None
 
 
-def parse_claim(form: Form) -> Claim:
+def parse_claim(texts: Mapping[str, str]) -> Claim:
     """The texts of a form.
 
     Raises:
         ProtocolError: malformed_message, unsupported_system.
     """
-    texts = form.texts
     name = texts["system"]
     known = {system.wire_name: system for system in AggregationSystem}
     if name not in known:
@@ -67,23 +76,60 @@ def parse_claim(form: Form) -> Claim:
         _number("nonce", texts["nonce"]),
         _number("deadline", texts["deadline"]),
         _bytes("signature", texts["signature"], _SIGNATURE_BYTES),
+        _bytes("proof_hash", texts["proof_hash"], HASH_BYTES),
+        _bytes("key_hash", texts["key_hash"], HASH_BYTES),
+        _bytes("public_input_hash", texts["public_input_hash"], HASH_BYTES),
         None if address is None else _bytes("address", address, ADDRESS_BYTES),
     )
 
 
-def signed_submission(proof_id: UUID, form: Form, claim: Claim, domain: Domain) -> Submission:
-    """The submission that was signed.
+def signer_of(claim: Claim, domain: Domain) -> bytes:
+    """The address whose signature the claim has.
 
     Raises:
-        ProtocolError: bad_signature, malformed_key, key_is_elf.
+        ProtocolError: bad_signature.
     """
-    key_hash, public_input_hash = keccak256(form.key), keccak256(form.public_inputs)
     digest = proof_submission_digest(
-        claim.system, form.proof_hash, key_hash, public_input_hash, claim.nonce, claim.deadline_s,
+        claim.system, claim.proof_hash, claim.key_hash, claim.public_input_hash, claim.nonce, claim.deadline_s,
         domain.chain_id, domain.payment_service,
     )  # fmt: skip
-    address = _signer(digest, claim)
-    program_id = _program_id(claim.system, form.key)
+    raw = claim.signature
+    try:
+        address = recover_address(
+            digest, int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:64], "big"), raw[64]
+        )
+    except ProtocolError as error:
+        raise refusal(BAD_SIGNATURE, error.message) from error
+    if claim.address not in (None, address):
+        # Another chain, contract, proof or nonce gives another signer as well.
+        raise refusal(BAD_SIGNATURE, f"over what was sent it is by {hex_of(address)}")
+    return address
+
+
+def check_file(claim: Claim, part: str, data: bytes) -> None:
+    """Refuses a file that is not the signed one, or is a key or a proof that cannot be aggregated.
+
+    Args:
+        part: `proof` (its first 4 bytes), `proof_hash` (of the whole), `key` or `public_inputs`.
+
+    Raises:
+        ProtocolError: bad_signature, malformed_key, key_is_elf, unsupported_proof_kind, empty_proof.
+    """
+    match part:
+        case "key":
+            program_id_of(claim.system, data)
+            _check_hash(part, keccak256(data), claim.key_hash)
+        case "public_inputs":
+            _check_hash(part, keccak256(data), claim.public_input_hash)
+        case "proof":
+            check_kind(claim.system, data)
+        case "proof_hash":
+            _check_hash("proof", data, claim.proof_hash)
+
+
+def signed_submission(proof_id: UUID, form: Form, claim: Claim, address: bytes) -> Submission:
+    """The submission that `address` signed; its files were checked."""
+    program_id = program_id_of(claim.system, form.key)
     proof_commitment = commitment(form.public_inputs, program_id)
     return Submission(
         id=proof_id,
@@ -95,14 +141,20 @@ def signed_submission(proof_id: UUID, form: Form, claim: Claim, domain: Domain) 
         program_id=program_id,
         commitment=proof_commitment,
         leaf=leaf_of(claim.system, proof_commitment),
-        proof_hash=form.proof_hash,
-        key_hash=key_hash,
-        public_input_hash=public_input_hash,
+        proof_hash=claim.proof_hash,
+        key_hash=claim.key_hash,
+        public_input_hash=claim.public_input_hash,
         proof_object=f"{proof_id.hex}.proof",
         program_key=form.key,
         public_inputs=form.public_inputs,
         size_bytes=form.size_bytes,
     )
+
+
+def _check_hash(part: str, found: bytes, signed: bytes) -> None:
+    if found != signed:
+        text = f"{part}: its keccak-256 is {hex_of(found)}, signed was {hex_of(signed)}"
+        raise refusal(BAD_SIGNATURE, text)
 
 
 def _number(name: str, text: str) -> int:
@@ -117,21 +169,12 @@ def _bytes(name: str, text: str, length: int) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def _signer(digest: bytes, claim: Claim) -> bytes:
-    raw = claim.signature
-    try:
-        address = recover_address(
-            digest, int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:64], "big"), raw[64]
-        )
-    except ProtocolError as error:
-        raise refusal(BAD_SIGNATURE, error.message) from error
-    if claim.address not in (None, address):
-        # Another chain, contract, proof or nonce gives another signer as well.
-        raise refusal(BAD_SIGNATURE, f"over what was sent it is by {hex_of(address)}")
-    return address
+def program_id_of(system: AggregationSystem, key: bytes) -> bytes:
+    """What a commitment calls the program.
 
-
-def _program_id(system: AggregationSystem, key: bytes) -> bytes:
+    Raises:
+        ProtocolError: malformed_key, key_is_elf.
+    """
     expected = SP1_KEY_BYTES if system is AggregationSystem.SP1 else HASH_BYTES
     if key[:4] in _ELF_HEADS:
         raise refusal(KEY_IS_ELF, "key: this is the program itself")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aligned.gateway.refusals import STATUS
-from aligned.wire.gateway import Receipt
+from aligned.wire.gateway import FILE_PARTS, TEXT_PARTS, Receipt
 
 API: Final = (
     "Takes signed proofs, verifies them and queues them for aggregation. Errors are application/problem+json with a "
@@ -46,20 +46,24 @@ def _part(description: str, **schema: Any) -> dict[str, Any]:
 
 _FORM: Final[dict[str, Any]] = {
     "type": "object",
-    "required": ["system", "nonce", "deadline", "signature", "proof", "key", "public_inputs"],
+    "description": "The texts come before the files, in any order.",
+    "required": [part for part in (*TEXT_PARTS, *FILE_PARTS) if part != "address"],
     "properties": {
         "system": _part("proving system", enum=["sp1", "risc0"]),
         "nonce": _part("next nonce of the account, decimal"),
         "deadline": _part("Unix seconds until which the signature is good, decimal"),
         "signature": _part("EIP-712 ProofSubmission, 0x and 65 bytes r‖s‖v"),
+        "proof_hash": _part("keccak-256 of the proof, as signed: 0x and 64 hex digits"),
+        "key_hash": _part("keccak-256 of the key"),
+        "public_input_hash": _part("keccak-256 of the public inputs"),
         "address": _part("signer; when given, any other signature is refused as such (optional)"),
-        "proof": _part(
-            "SP1: a saved Compressed proof; RISC0: a Composite or Succinct receipt", format="binary"
-        ),
         "key": _part(
             "SP1: the saved verifying key, 104 bytes; RISC0: the image id, 32 bytes", format="binary"
         ),
         "public_inputs": _part("SP1: the public values; RISC0: the journal", format="binary"),
+        "proof": _part(
+            "SP1: a saved Compressed proof; RISC0: a Composite or Succinct receipt", format="binary"
+        ),
     },
 }
 SUBMISSION: Final[dict[str, Any]] = {

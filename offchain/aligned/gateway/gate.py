@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from aligned.clients import Client, ClientNames, ClientRates
 from aligned.gateway.refusals import refusal
-from aligned.limits import RateLimiter, Shares
+from aligned.limits import Bound, RateLimiter, Shares
 from aligned.settings import GatewaySettings
 from aligned.wire.aggregator import RATE_LIMITED
 
 _ROWS_OF_A_READ = 128
+# How much faster an upload must be when all slots are taken.
+_HASTE = 16
 
 
 class Gate:
@@ -27,6 +30,8 @@ class Gate:
         self._uploads = ClientRates(settings.uploads_per_s, settings.upload_burst)
         self._accounts = RateLimiter(settings.submissions_per_s, settings.submission_burst)
         self._rejection_cost = settings.rejection_cost
+        self._settings = settings
+        self.arrivals = Shares(settings.max_arrivals)
         self.uploads = Shares(settings.max_uploads)
         self.upload_bytes = Shares(settings.max_upload_bytes)
         self.waiters = Shares(settings.max_waiters)
@@ -43,6 +48,39 @@ class Gate:
     def admit_upload(self, client: Client) -> None:
         """Raises ProtocolError rate_limited."""
         _check(self._uploads.take(client), "uploads")
+
+    def arrival(self, client: Client) -> AbstractContextManager[None]:
+        """A place for a form whose texts are not there yet.
+
+        Raises:
+            ProtocolError: rate_limited. DependencyError: server_busy.
+        """
+        return self.arrivals.take(client.bounds(self._settings.max_uploads_per_ip), 1, "uploads")
+
+    @contextmanager
+    def upload(self, account: bytes, client: Client, size_bytes: int) -> Iterator[None]:
+        """A slot for the files of an account that pays.
+
+        An account has half of what is free, so that a few cannot take all, and then its address has its share.
+
+        Raises:
+            ProtocolError: rate_limited. DependencyError: server_busy.
+        """
+        own = self._settings
+        free = own.max_uploads - self.uploads.total
+        slots = Bound(account, max(1, min(own.max_uploads_per_account, free // 2)), "one account")
+        part = own.max_upload_bytes * own.max_uploads_per_account // own.max_uploads
+        room = Bound(account, max(part, size_bytes), "one account")
+        with (
+            self.uploads.take((slots, *client.bounds(own.max_uploads_per_ip)), 1, "uploads"),
+            self.upload_bytes.take((room,), size_bytes, "bytes of uploads"),
+        ):
+            yield
+
+    def least_bytes_per_s(self) -> float:
+        """The least rate of an upload now: it rises when more than half of the slots are taken."""
+        crowding = max(0.0, 2 * self.uploads.occupancy - 1)
+        return float(self._settings.upload_min_bytes_per_s * _HASTE**crowding)
 
     def admit_account(self, address: bytes) -> None:
         """Raises ProtocolError rate_limited. Only for addresses that paid: strangers could invent any number."""

@@ -17,6 +17,7 @@ from aligned.wire.gateway import (
     EXPIRED_DEADLINE,
     LEAVES_NOT_READY,
     NONCE_GAP,
+    PARTS_OUT_OF_ORDER,
     PAYMENT_REQUIRED,
     QUOTA_EXHAUSTED,
     UNKNOWN_AGGREGATION,
@@ -26,6 +27,7 @@ from aligned.wire.gateway import (
 
 STATUS: Final = {
     MALFORMED_MESSAGE: 400,
+    PARTS_OUT_OF_ORDER: 400,
     BAD_SIGNATURE: 401,
     EXPIRED_DEADLINE: 401,
     PAYMENT_REQUIRED: 402,

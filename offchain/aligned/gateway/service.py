@@ -165,6 +165,7 @@ class Gateway:
 
     async def _show(self) -> bool:
         in_use = self._metrics.in_use
+        in_use.labels("arrivals").set(self._gate.arrivals.total)
         in_use.labels("uploads").set(self._gate.uploads.total)
         in_use.labels("upload_bytes").set(self._gate.upload_bytes.total)
         in_use.labels("waiters").set(self._gate.waiters.total)

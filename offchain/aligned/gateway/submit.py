@@ -1,9 +1,13 @@
-"""POST /v1/proofs: from the first byte of an upload to the verdict."""
+"""POST /v1/proofs: from the first byte of an upload to the verdict.
+
+A stranger gets no further than the texts of the form: its files are taken when somebody who can pay signed for them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -11,9 +15,11 @@ import structlog
 from starlette.requests import Request
 
 from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, AlignedError
-from aligned.gateway.admission import Admission, InDoubt
+from aligned.gateway.admission import Admission, Admitted, InDoubt
 from aligned.gateway.body import Body
-from aligned.gateway.form import Form, FormLimits, boundary_of, read_form
+from aligned.gateway.claims import Claim, check_file, parse_claim
+from aligned.gateway.form import Form, FormReader, boundary_of
+from aligned.gateway.form_parts import FormLimits
 from aligned.gateway.gate import Gate
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.gateway.proofs import ProofReader
@@ -64,17 +70,18 @@ class Submissions:
             ProtocolError: any refusal, with its status; the proof's verdict with 422.
             DependencyError: server_busy, or something does not answer. Sending the same again is safe.
         """
-        body = Body(request.receive, self._settings.upload_idle_s, self._settings.upload_min_bytes_per_s)
+        body = Body(request, self._settings.upload_idle_s, self._gate.least_bytes_per_s)
         try:
             client = self._gate.names.of(request)
             self._gate.admit_upload(client)
             self._verification.check_room()
-            size = self._announced_bytes(request)
-            with (
-                self._gate.uploads.take(client.bounds(self._settings.max_uploads_per_ip), 1, "uploads"),
-                self._gate.upload_bytes.take((), size, "bytes of uploads"),
-            ):
-                return await self._receive(request, body)
+            size_bytes = self._announced_bytes(request)
+            boundary = boundary_of(request.headers.get("content-type", ""))
+            form = FormReader(body.pieces(), boundary, self._limits)
+            with self._gate.arrival(client):
+                admitted = await self._admission.admit(await self._claim(form))
+            with self._gate.upload(admitted.address, client, size_bytes):
+                return await self._receive(admitted, form)
         except AlignedError as error:
             self._metrics.refused(error.code)
             await body.drain()
@@ -92,14 +99,20 @@ class Submissions:
             raise refusal(BODY_TOO_LARGE, f"at most {limit} bytes", limit_bytes=limit)
         return int(text)
 
-    async def _receive(self, request: Request, body: Body) -> Answered:
-        boundary = boundary_of(request.headers.get("content-type", ""))
+    async def _claim(self, form: FormReader) -> Claim:
+        try:
+            async with asyncio.timeout(self._settings.upload_texts_s):
+                return parse_claim(await form.texts())
+        except TimeoutError as error:
+            raise refusal(TIMEOUT, "the texts before the files take too long") from error
+
+    async def _receive(self, admitted: Admitted, form: FormReader) -> Answered:
         proof_id = uuid4()
         path = self._spool.path(proof_id)
         keep = False
         try:
-            form = await self._read(body, boundary, path)
-            return await self._submit(proof_id, form)
+            files = await self._files(admitted.claim, form, path)
+            return await self._submit(proof_id, admitted, files)
         except InDoubt:
             keep = True  # the next start finds it and looks whether there is a row
             raise
@@ -107,15 +120,15 @@ class Submissions:
             if not keep:
                 path.unlink(missing_ok=True)
 
-    async def _read(self, body: Body, boundary: bytes, path: Path) -> Form:
+    async def _files(self, claim: Claim, form: FormReader, path: Path) -> Form:
         try:
             async with asyncio.timeout(self._settings.upload_timeout_s):
-                return await read_form(body.pieces(), boundary, self._limits, path)
+                return await form.files(path, partial(check_file, claim))
         except TimeoutError as error:
             raise refusal(TIMEOUT, "the upload takes too long") from error
 
-    async def _submit(self, proof_id: UUID, form: Form) -> Answered:
-        reserved = await self._admission.reserve(proof_id, form)
+    async def _submit(self, proof_id: UUID, admitted: Admitted, form: Form) -> Answered:
+        reserved = await self._admission.reserve(proof_id, admitted, form)
         if reserved.job is None:
             self._metrics.repeated()
             return Answered(await self._verified_elsewhere(reserved.id), created=False)

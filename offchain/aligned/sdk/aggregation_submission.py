@@ -51,6 +51,11 @@ class ProofFiles:
             raise ProofError(MALFORMED_KEY, f"no SP1 verifying key: {error}") from error
 
     @property
+    def hashes(self) -> tuple[bytes, bytes, bytes]:
+        """keccak-256 of proof, key and public inputs, 32 bytes each: what is signed in their place."""
+        return keccak256(self.proof), keccak256(self.key), keccak256(self.public_inputs)
+
+    @property
     def commitment(self) -> bytes:
         """32 bytes: what the blob lists."""
         return commitment(self.public_inputs, self.program_id)
@@ -62,9 +67,8 @@ class ProofFiles:
 
     def digest(self, nonce: int, deadline_s: int, chain_id: int, payment_service: bytes) -> bytes:
         """What the owner of the quota signs (EIP-712)."""
-        hashes = (keccak256(self.proof), keccak256(self.key), keccak256(self.public_inputs))
         return proof_submission_digest(
-            int(self.system), *hashes, nonce, deadline_s, chain_id, payment_service
+            int(self.system), *self.hashes, nonce, deadline_s, chain_id, payment_service
         )
 
 
@@ -101,12 +105,14 @@ class SignedSubmission:
         return cls(files, nonce, deadline_s, signature, bytes.fromhex(signer.address[2:]))
 
     def form(self) -> dict[str, Any]:
-        """The multipart form, as httpx takes it: texts first, then the files."""
+        """The multipart form, as httpx takes it: texts first, as the gateway demands it, then the files."""
+        hashes = (f"0x{each.hex()}" for each in self.files.hashes)
         texts = {
             "system": self.files.system.wire_name,
             "nonce": str(self.nonce),
             "deadline": str(self.deadline_s),
             "signature": "0x" + self.signature.hex(),
+            **dict(zip(("proof_hash", "key_hash", "public_input_hash"), hashes, strict=True)),
             "address": "0x" + self.address.hex(),
         }
         files = {

@@ -31,7 +31,16 @@ class GatewaySettings(Section):
     )
     max_proof_bytes: int = Field(default=4 * MIB, gt=0, description="largest proof")
     max_public_input_bytes: int = Field(default=64 * 1024, ge=0, description="largest public input")
-    max_uploads: int = Field(default=64, gt=0, description="uploads at a time")
+    max_arrivals: int = Field(
+        default=1_024, gt=0, description="uploads at a time that have not said yet who pays"
+    )
+    upload_texts_s: float = Field(default=5.0, gt=0, description="time limit for saying it")
+    max_uploads: int = Field(default=64, gt=0, description="uploads of payers at a time")
+    max_uploads_per_account: int = Field(
+        default=16,
+        gt=0,
+        description="uploads at a time of one account, and never more than half of what is free",
+    )
     max_uploads_per_ip: int = Field(default=16, gt=0, description="uploads at a time of one client address")
     max_upload_bytes: int = Field(
         default=256 * MIB,
@@ -43,7 +52,8 @@ class GatewaySettings(Section):
     upload_min_bytes_per_s: int = Field(
         default=16_384,
         ge=0,
-        description="least average rate of an upload after its first upload_idle_s; 0: any",
+        description="least average rate of an upload after its first upload_idle_s, 16 times as high when all of "
+        "max_uploads are taken; 0: any",
     )
     uploads_per_s: float = Field(default=20.0, gt=0, description="uploads a second of one client address")
     upload_burst: int = Field(default=200, gt=0, description="uploads of one client address at once")

@@ -21,6 +21,7 @@ from aligned.wire.aggregator import Address, Hash, hex_of
 BAD_SIGNATURE: Final = "bad_signature"
 EXPIRED_DEADLINE: Final = "expired_deadline"
 PAYMENT_REQUIRED: Final = "payment_required"
+PARTS_OUT_OF_ORDER: Final = "parts_out_of_order"
 QUOTA_EXHAUSTED: Final = "quota_exhausted"
 NONCE_GAP: Final = "nonce_gap"
 UNSUPPORTED_MEDIA_TYPE: Final = "unsupported_media_type"
@@ -29,9 +30,12 @@ UNKNOWN_PROOF: Final = "unknown_proof"
 UNKNOWN_AGGREGATION: Final = "unknown_aggregation"
 LEAVES_NOT_READY: Final = "leaves_not_ready"
 
-# Parts of the form of POST /v1/proofs.
-TEXT_PARTS: Final = ("system", "nonce", "deadline", "signature", "address")
-FILE_PARTS: Final = ("proof", "key", "public_inputs")
+# Parts of the form of POST /v1/proofs. The texts come before the files, so that what was signed, and who pays for it,
+# is known before a file is taken; the hashes are keccak-256 of the files, as they were signed.
+TEXT_PARTS: Final = (
+    "system", "nonce", "deadline", "signature", "proof_hash", "key_hash", "public_input_hash", "address",
+)  # fmt: skip
+FILE_PARTS: Final = ("key", "public_inputs", "proof")
 
 ProofState = Literal["verifying", "pending", "unpaid", "proving", "submitted", "mined", "final", "rejected"]
 PROOF_STATES: Final = frozenset(get_args(ProofState))

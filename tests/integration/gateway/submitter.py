@@ -93,11 +93,14 @@ class Submitter:
                 "nonce": str(nonce),
                 "deadline": str(deadline_s),
                 "signature": "0x" + signature.hex(),
+                "proof_hash": "0x" + keccak256(proof.proof).hex(),
+                "key_hash": "0x" + keccak256(proof.key).hex(),
+                "public_input_hash": "0x" + keccak256(proof.public_inputs).hex(),
             },
             "files": {
-                "proof": ("proof.bin", proof.proof),
                 "key": ("key.bin", proof.key),
                 "public_inputs": ("public.bin", proof.public_inputs),
+                "proof": ("proof.bin", proof.proof),
             },
         }
 

@@ -115,6 +115,17 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a submission is about to ask for: whose proof of what."""
+
+    address: bytes
+    system: AggregationSystem
+    proof_hash: bytes
+    key_hash: bytes
+    public_input_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What a submission will meet.
 
@@ -147,9 +158,9 @@ class Unverified:
     attempts: int
 
 
-async def look(conn: Connection, submission: Submission, now: Now) -> Standing:
+async def look(conn: Connection, wanted: Wanted, now: Now) -> Standing:
     """What a submission will meet, without any lock."""
-    row = await (await conn.execute(_LOOK, _values(submission, now))).fetchone()
+    row = await (await conn.execute(_LOOK, _values(wanted, now))).fetchone()
     assert row is not None
     return Standing(**row)
 
@@ -238,7 +249,7 @@ async def needs_object(conn: Connection, proof_id: UUID) -> bool:
     return await (await conn.execute(_OBJECT_IN_USE, (proof_id,))).fetchone() is not None
 
 
-def _values(submission: Submission, now: Now) -> dict[str, Any]:
+def _values(submission: Submission | Wanted, now: Now) -> dict[str, Any]:
     # Not asdict, which would copy every value.
-    values = {name: getattr(submission, name) for name in Submission.__slots__}
+    values = {name: getattr(submission, name) for name in submission.__slots__}
     return values | {"now_s": now.now_s, "begun_s": now.begun_s}
