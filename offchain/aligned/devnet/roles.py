@@ -45,6 +45,8 @@ class AggregationConfig:
             "chunk_proofs": self.chunk_proofs,
             "min_proofs": self.min_proofs,
             "max_age_s": self.max_age_s,
+            "daily_at": "",
+            "daily_budget_gwei": 0,
             "final_blocks": self.final_blocks,
             "poll_s": self.poll_s,
             "retry_s": 0.5,

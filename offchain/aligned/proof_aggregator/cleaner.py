@@ -7,7 +7,7 @@ from aligned.proof_aggregator.context import Context
 from aligned.proof_aggregator.folders import remove_folder
 from aligned.proof_aggregator.publisher import request_key
 from aligned.provers.results import final_folders
-from aligned.storage.aggregation import aggregations, chunks, queue
+from aligned.storage.aggregation import chunks, queue, summary
 from aligned.storage.aggregation.chunks import ChunkFiles
 
 _BATCH = 8
@@ -45,7 +45,7 @@ class Cleaner:
             return
         async with self._context.db.transaction() as conn:
             await queue.lock(conn, system)  # no aggregation begins meanwhile
-            if not await aggregations.is_proving(conn, system):
+            if not await summary.is_proving(conn, system):
                 for folder in folders:
                     await remove_folder(folder)
 

@@ -48,6 +48,7 @@ class Context:
 
     Attributes:
         final_blocks: blocks after which a root counts as final; 0: the chain's finalized block decides.
+        proving_cost_wei: estimate of what it costs to prove one aggregation.
         input_dir: where proofs lie while they are proved.
         engine_dir: where the engines keep results.
     """
@@ -60,6 +61,7 @@ class Context:
     lines: Mapping[AggregationSystem, Line]
     metrics: ProofAggregatorMetrics
     patience: Patience
+    proving_cost_wei: int
     input_dir: Path
     engine_dir: Path
     max_proof_bytes: int

@@ -6,7 +6,7 @@ import structlog
 
 from aligned.core.errors import CHAIN_UNAVAILABLE, ConflictError, DependencyError
 from aligned.proof_aggregator.context import Context
-from aligned.proof_aggregator.records import find_record
+from aligned.proof_aggregator.records import RootRevoked, find_record
 from aligned.storage.aggregation import aggregations, leases
 from aligned.storage.aggregation.aggregations import AggregationJob, Mined
 
@@ -32,6 +32,8 @@ class Follower:
             await self._look(job)
         except DependencyError as error:
             log.warning("root_not_seen", aggregation=job.id, code=error.code, message=error.message)
+            await self._later(job)
+        except RootRevoked:  # between two questions
             await self._later(job)
         except ConflictError as error:
             log.warning("aggregation_lost", aggregation=job.id, message=error.message)

@@ -29,6 +29,16 @@ class ProofAggregatorMetrics(Metrics):
         self.gas = self._counter("gas", "Gas used", "system")
         self.blob_gas = self._counter("blob_gas", "Blob gas used", "system")
         self.fees = self._counter("fees_wei", "Paid for transactions", "system")
+        self.cost_per_proof = self._gauge(
+            "cost_per_proof_wei", "Fee and proving of the last aggregation, a proof", "system"
+        )
+        self.paid_per_proof = self._gauge(
+            "paid_per_proof_wei", "What users paid for the proofs of the last aggregation, a proof", "system"
+        )
+        self.spent = self._gauge(
+            "unpaid_spending_wei", "Cost of the last day's aggregations that cost more than was paid for"
+        )
+        self.deferred = self._gauge("deferred", "1 while proofs wait for the budget to grow", "system")
         self.lease_expiries = self._counter("lease_expiries", "Work taken over from a silent worker", "table")
         self.rejected = self._counter("rejected_proofs", "Proofs rejected while proving", "system", "code")
         self.splits = self._counter("split_chunks", "Chunks halved or rid of a proof", "system")

@@ -1,27 +1,24 @@
-"""Puts waiting proofs into chunks, and proved chunks into aggregations."""
+"""Decides when waiting proofs go into chunks, and proved chunks into aggregations."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from aligned.chain.fees import Prices
-from aligned.chain.prices import read_prices
-from aligned.core.aggregation import AggregationTree, tree_of
-from aligned.core.errors import DependencyError
-from aligned.loops import Backoff
+from aligned.core.aggregation import AggregationSystem, tree_of
+from aligned.proof_aggregator.budget import Bill, cost_wei, window_s
 from aligned.proof_aggregator.context import Context, Line
-from aligned.proof_aggregator.triggers import Moment, Policy, decide
-from aligned.storage.aggregation import aggregations, chunks, queue
-from aligned.storage.aggregation.aggregations import Parts
+from aligned.proof_aggregator.joiner import Joiner
+from aligned.proof_aggregator.market import PriceLook
+from aligned.proof_aggregator.triggers import Decision, Moment, Policy, decide, trigger
+from aligned.storage.aggregation import chunks, income, queue, summary
 from aligned.storage.aggregation.queue import Waiting
 from aligned.storage.postgres import Connection
 
-# After aggregations that failed one after the other, the next waits so long.
-_AFTER_FAILURES = Backoff(60.0, 3_600.0)
 log = structlog.get_logger(__name__)
 
 
@@ -36,10 +33,14 @@ class Planner:
         self._context = context
         self._policy = policy
         self._clock = clock
+        self._prices = PriceLook(context)
+        self._joiner = Joiner(context, policy, self._prices)
+        self._deferred: set[AggregationSystem] = set()
 
     async def step(self) -> bool:
         """One decision for each system; whether there may be more to decide."""
-        prices = await self._prices()
+        wants_prices = self._policy.max_fee_wei_per_proof or self._policy.costs.daily_budget_wei
+        prices = await self._prices.read() if wants_prices else None
         return any([await self._plan(line, prices) for line in self._context.lines.values()])
 
     async def relevel(self) -> None:
@@ -55,12 +56,23 @@ class Planner:
         async with self._context.db.transaction() as conn:
             await queue.lock(conn, line.system)
             waiting = await queue.waiting(conn, line.system, self._policy.chunk_proofs)
-            self._show(line, waiting)
-            last_s = await aggregations.last_created_s(conn, line.system)
-            decision = decide(self._policy, waiting, Moment(self._clock(), last_s, prices))
+            decision = decide(self._policy, waiting, await self._moment(conn, line, waiting, prices))
+            self._show(line, waiting, decision)
             if decision.claim:
                 return await self._claim(conn, line, decision.claim, decision.reason)
-            return decision.join and await self._join(conn, line, decision.reason)
+        return decision.join and await self._joiner.join(line, decision.reason, waiting.age_s or 0.0)
+
+    async def _moment(self, conn: Connection, line: Line, waiting: Waiting, prices: Prices | None) -> Moment:
+        """The bill is made only for a trigger that fires and a budget that may be in its way."""
+        moment = Moment(self._clock(), await summary.last_created_s(conn, line.system), prices)
+        costs = self._policy.costs
+        if prices is None or not costs.daily_budget_wei or not trigger(self._policy, waiting, moment):
+            return moment
+        window = window_s(waiting.age_s or 0.0)
+        count = min(waiting.total, self._policy.max_proofs)
+        paid_wei = await income.of_waiting(conn, line.system, self._policy.max_proofs)
+        spent_wei = await summary.spent_wei(conn, window)
+        return replace(moment, bill=Bill(cost_wei(costs, prices, count), paid_wei, spent_wei, window))
 
     async def _claim(self, conn: Connection, line: Line, limit: int, reason: str) -> bool:
         claimed = await queue.claim(conn, line.system, limit)
@@ -71,53 +83,12 @@ class Planner:
         log.info("chunk_made", chunk=chunk_id, proofs=len(claimed), trigger=reason or "full")
         return True
 
-    async def _join(self, conn: Connection, line: Line, reason: str) -> bool:
-        failures, age_s = await aggregations.failures(conn, line.system)
-        if failures and age_s < _AFTER_FAILURES.after(failures):
-            return False
-        chunk_ids = await chunks.ready(conn, line.system, line.level, self._policy.max_proofs)
-        if not chunk_ids:
-            return False
-        commitments = await chunks.commitments(conn, chunk_ids)
-        tree = tree_of(line.system, [each for part in commitments for each in part])
-        parts = Parts(chunk_ids, _starts(commitments))
-        count = sum(len(part) for part in commitments)
-        known = await aggregations.same_root(conn, tree.root)
-        if known is not None:
-            return await self._repeat(conn, known, parts, tree, count)
-        created = await aggregations.create(
-            conn, line.system, line.level, line.program_id, tree.root, count, parts
-        )
-        log.info("aggregation_begun", aggregation=created, proofs=count, root=tree.root, trigger=reason)
-        return True
-
-    async def _repeat(
-        self, conn: Connection, known: tuple[int, str], parts: Parts, tree: AggregationTree, count: int
-    ) -> bool:
-        """The very same commitments are on their way already: what is on chain once is enough for all of them."""
-        aggregation_id, state = known
-        if state in {"proving", "proved"}:
-            return False
-        paths = [tree.path(index) for index in range(count)]
-        await aggregations.repeat(conn, aggregation_id, state, parts, paths)
-        log.info("aggregation_repeated", aggregation=aggregation_id, proofs=count)
-        return True
-
-    async def _prices(self) -> Prices | None:
-        if self._policy.max_fee_wei_per_proof == 0:
-            return None
-        try:
-            return await read_prices(self._context.client, with_blobs=True)
-        except DependencyError as error:
-            log.warning("no_prices", code=error.code, message=error.message)
-            return None
-
-    def _show(self, line: Line, waiting: Waiting) -> None:
+    def _show(self, line: Line, waiting: Waiting, decision: Decision) -> None:
         name, metrics = line.system.wire_name, self._context.metrics
         for state in ("pending", "proving", "ready"):
             metrics.queue_proofs.labels(name, state).set(getattr(waiting, state))
         metrics.oldest_age.labels(name).set(waiting.age_s or 0.0)
-
-
-def _starts(commitments: Sequence[Sequence[bytes]]) -> list[int]:
-    return [0, *accumulate(len(part) for part in commitments)][:-1]
+        metrics.deferred.labels(name).set(decision.deferred)
+        if decision.deferred and line.system not in self._deferred:
+            log.warning("aggregation_deferred", system=name, proofs=waiting.total, trigger=decision.reason)
+        self._deferred = self._deferred - {line.system} | ({line.system} if decision.deferred else set())

@@ -14,7 +14,7 @@ from aligned.proof_aggregator.anew import prove_anew
 from aligned.proof_aggregator.blobs import Expected, expect
 from aligned.proof_aggregator.context import Context, Line
 from aligned.proof_aggregator.held import held
-from aligned.proof_aggregator.records import find_record
+from aligned.proof_aggregator.records import RootRevoked, find_record, is_recorded
 from aligned.storage.aggregation import aggregations, chunks, leases
 from aligned.storage.aggregation.aggregations import AggregationJob, Mined
 
@@ -67,6 +67,8 @@ class Publisher:
             log.info("aggregation_submitted", aggregation=job.id, root=job.root)
         try:
             await self._record(job, await self._send(job, expected))
+        except RootRevoked as error:
+            await self._begin_anew(job, error)
         except TxReverted as error:
             await self._refused(job, error)
         except (DependencyError, PaymentError) as error:
@@ -97,7 +99,7 @@ class Publisher:
         service = self._context.service
 
         async def done() -> bool:
-            return await service.aggregated_root(job.root) is not None
+            return await is_recorded(self._context, job.root)
 
         await self._refuse_second_payer(job, done)
         calldata = service.encode_verify(
@@ -114,8 +116,9 @@ class Publisher:
 
     async def _refuse_second_payer(self, job: AggregationJob, done: Done) -> None:
         """An aggregator with another account has sent it: only that one can raise its fees, and two would pay."""
+        recorded = await done()
         other = await self._context.sender.pending_elsewhere(request_key(job.id))
-        if other is not None and not await done():
+        if other is not None and not recorded:
             raise DependencyError(SENT_BY_ANOTHER, f"aggregation {job.id} is with account 0x{other.hex()}")
 
     async def _record(self, job: AggregationJob, receipt: Receipt) -> None:
@@ -124,11 +127,15 @@ class Publisher:
         else:
             where = await find_record(self._context, job.root)
             log.info("root_of_another_sender", aggregation=job.id, tx_hash=where.tx_hash)
+        cost_wei = None if receipt.tx is None else receipt.tx.fee_wei + self._context.proving_cost_wei
         async with self._context.db.transaction() as conn:
-            await aggregations.mined(conn, job, where)
+            await aggregations.mined(conn, job, where, cost_wei)
         name, metrics = job.system.wire_name, self._context.metrics
         metrics.blocked.labels(name).set(0)
         metrics.mined(job.system, job.leaf_count, job.age_s, receipt.tx)
+        metrics.paid_per_proof.labels(name).set(job.paid_wei / job.leaf_count)
+        if cost_wei is not None:
+            metrics.cost_per_proof.labels(name).set(cost_wei / job.leaf_count)
         metrics.succeeded("aggregations")
         log.info("aggregation_mined", aggregation=job.id, tx_hash=where.tx_hash, block=where.block_number)
 
@@ -137,10 +144,25 @@ class Publisher:
         if error.tx_hash is None and error.error_name in _CLOSED:
             await self._postpone(job, error)
             return
+        try:
+            await is_recorded(self._context, job.root)
+        except RootRevoked as revoked:
+            await self._begin_anew(job, revoked)
+            return
+        except DependencyError as outage:
+            await self._postpone(job, outage)
+            return
         self._context.metrics.failed(job.system, "send", error.error_name or error.code)
         log.error("aggregation_refused", aggregation=job.id, reason=error.reason, tx_hash=error.tx_hash)
         async with self._context.db.transaction() as conn:
             await aggregations.failed(conn, job, f"refused: {error.reason}")
+
+    async def _begin_anew(self, job: AggregationJob, error: RootRevoked) -> None:
+        """This root will never count. Its chunks, which are good, go into another one with a filler."""
+        self._context.metrics.failed(job.system, "send", error.code)
+        log.error("aggregation_root_is_revoked", aggregation=job.id, root=job.root)
+        async with self._context.db.transaction() as conn:
+            await aggregations.failed(conn, job, error.message, root_revoked=True)
 
     async def _postpone(self, job: AggregationJob, error: AlignedError) -> None:
         patience = self._context.patience

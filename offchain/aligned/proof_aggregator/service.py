@@ -14,6 +14,7 @@ from aligned.chain.contracts import AggregationService
 from aligned.chain.deployment import Deployment
 from aligned.chain.kzg import trusted_setup
 from aligned.loops import Backoff, repeat, run_all
+from aligned.proof_aggregator.budget import Costs
 from aligned.proof_aggregator.chunk_prover import ChunkProver
 from aligned.proof_aggregator.cleaner import Cleaner
 from aligned.proof_aggregator.context import Context, Patience
@@ -85,6 +86,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             lines=lines,
             metrics=ProofAggregatorMetrics(),
             patience=patience_of(own),
+            proving_cost_wei=own.proving_cost_gwei * _GWEI,
             input_dir=own.result_dir.absolute() / "inputs",
             engine_dir=engine_dir(own),
             max_proof_bytes=own.max_proof_bytes,
@@ -100,6 +102,16 @@ def patience_of(own: ProofAggregatorSettings) -> Patience:
     return Patience(own.lease_s, own.send_timeout_s, own.poll_s, own.max_attempts, backoff)
 
 
+def costs_of(own: ProofAggregatorSettings) -> Costs:
+    """Costs and budget out of the settings."""
+    return Costs(
+        execution_gas=own.execution_gas,
+        blob_execution_gas=own.blob_execution_gas,
+        proving_wei=own.proving_cost_gwei * _GWEI,
+        daily_budget_wei=own.daily_budget_gwei * _GWEI,
+    )
+
+
 def policy_of(own: ProofAggregatorSettings) -> Policy:
     """Triggers out of the settings."""
     return Policy(
@@ -109,8 +121,7 @@ def policy_of(own: ProofAggregatorSettings) -> Policy:
         max_age_s=own.max_age_s,
         join_wait_s=own.join_wait_s,
         max_fee_wei_per_proof=int(own.max_fee_per_proof_gwei * _GWEI),
-        execution_gas=own.execution_gas,
-        blob_execution_gas=own.blob_execution_gas,
+        costs=costs_of(own),
         daily_at_s=seconds_of_day(own.daily_at),
     )
 

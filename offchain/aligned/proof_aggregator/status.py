@@ -8,8 +8,9 @@ from typing import Protocol
 from aligned.chain.contracts import ProgramStatus
 from aligned.chain.errors import INSUFFICIENT_FUNDS
 from aligned.core.errors import DependencyError
+from aligned.proof_aggregator.budget import DAY_S
 from aligned.proof_aggregator.context import Context
-from aligned.storage.aggregation import aggregations
+from aligned.storage.aggregation import summary
 
 PROGRAM_NOT_ALLOWED = "program_not_allowed"
 _STATES = ("proving", "proved", "submitted", "mined", "failed")
@@ -62,6 +63,8 @@ class Status:
     async def show(self) -> bool:
         """Sets the gauges."""
         await self.balance_wei()
+        async with self._context.db.transaction() as conn:
+            self._context.metrics.spent.set(await summary.spent_wei(conn, DAY_S))
         found = await self._counts()
         for system in self._context.lines:
             for state in _STATES:
@@ -86,7 +89,7 @@ class Status:
 
     async def _counts(self) -> dict[str, int]:
         async with self._context.db.transaction() as conn:
-            rows = await aggregations.counts(conn)
+            rows = await summary.counts(conn)
         names = {int(system): system.wire_name for system in self._context.lines}
         return {
             f"{names[row['system']]}_{row['state']}": row["rows"] for row in rows if row["system"] in names

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aligned.chain.fees import Prices
-from aligned.core.aggregation import blob_count
+from aligned.proof_aggregator.budget import Bill, Costs, fee_wei, is_affordable
 from aligned.proof_aggregator.schedule import last_time_s
 from aligned.storage.aggregation.queue import Waiting
-
-BLOB_GAS = 131_072
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The triggers; each alone is enough.
+    """The triggers; each alone is enough, as far as the budget goes.
 
     Attributes:
         chunk_proofs: size of a full chunk, which is proved without waiting for a trigger.
@@ -23,7 +21,7 @@ class Policy:
         max_age_s: trigger by age of the oldest proof.
         join_wait_s: how much longer proved chunks wait for others that are being proved.
         max_fee_wei_per_proof: trigger by cost; 0 switches it off.
-        execution_gas: of a transaction without its blobs; blob_execution_gas: of checking one blob.
+        costs: of an aggregation, and the budget for them.
         daily_at_s: trigger by schedule, seconds after midnight UTC; None switches it off.
     """
 
@@ -33,8 +31,7 @@ class Policy:
     max_age_s: float
     join_wait_s: float
     max_fee_wei_per_proof: int
-    execution_gas: int
-    blob_execution_gas: int
+    costs: Costs
     daily_at_s: int | None
 
 
@@ -46,11 +43,13 @@ class Moment:
         now_s: Unix seconds.
         last_s: when the system's last aggregation began, None before the first.
         prices: None when the chain does not answer.
+        bill: of what would begin now; None when it is not known.
     """
 
     now_s: float
     last_s: float | None
     prices: Prices | None
+    bill: Bill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +60,21 @@ class Decision:
         claim: proofs to put into a new chunk.
         join: whether to begin an aggregation of the proved chunks.
         reason: the trigger, "" if none fired.
+        deferred: a trigger fired, and the budget has to grow first.
     """
 
     claim: int
     join: bool
     reason: str
+    deferred: bool = False
 
 
 def decide(policy: Policy, waiting: Waiting, moment: Moment) -> Decision:
-    """Full chunks at once; the rest, and an aggregation, when a trigger says so."""
+    """Full chunks at once; the rest, and an aggregation, when a trigger says so and the budget allows it."""
     reason = trigger(policy, waiting, moment)
+    if reason and not is_affordable(policy.costs, moment.bill):
+        full = waiting.pending >= policy.chunk_proofs
+        return Decision(policy.chunk_proofs if full else 0, False, reason, deferred=True)
     if waiting.pending >= policy.chunk_proofs:
         return Decision(policy.chunk_proofs, False, reason)
     # A chunk that is not full is the rest of this trigger already: proofs that come later wait for the next one.
@@ -103,12 +107,8 @@ def trigger(policy: Policy, waiting: Waiting, moment: Moment) -> str:
 
 
 def fee_per_proof_wei(policy: Policy, prices: Prices, count: int) -> int:
-    """Share of one of `count` proofs in the cost of their aggregation at today's base fees, rounded up."""
-    blobs = blob_count(count)
-    gas = policy.execution_gas + policy.blob_execution_gas * blobs
-    fee_wei = gas * (prices.base_fee_wei + prices.tip_wei)
-    fee_wei += BLOB_GAS * blobs * max(1, prices.blob_base_fee_wei or 0)
-    return -(-fee_wei // count)
+    """Share of one of `count` proofs in the fee of their aggregation at today's base fees, rounded up."""
+    return -(-fee_wei(policy.costs, prices, count) // count)
 
 
 def _is_scheduled(policy: Policy, age_s: float, moment: Moment) -> bool:

@@ -137,9 +137,9 @@ class ProofAggregatorSettings(KeySettings):
         default=1_024, gt=0, description="trigger by count: so many proofs are aggregated at once"
     )
     max_age_s: float = Field(
-        default=3_600.0,
+        default=86_400.0,
         gt=0,
-        description="trigger by age: no proof waits longer for its aggregation to begin",
+        description="trigger by age: a proof that waits so long begins an aggregation, if the budget allows it",
     )
     max_fee_per_proof_gwei: float = Field(
         default=0.0,
@@ -147,13 +147,22 @@ class ProofAggregatorSettings(KeySettings):
         description="trigger by cost: begin when gas and blob gas cost no more a proof; 0: not a reason",
     )
     execution_gas: int = Field(
-        default=250_000, gt=0, description="gas of one aggregation without its blobs, for the trigger by cost"
+        default=250_000, gt=0, description="gas of one aggregation without its blobs, to estimate its cost"
     )
     blob_execution_gas: int = Field(
-        default=60_000, gt=0, description="gas of checking one blob, for the trigger by cost"
+        default=60_000, gt=0, description="gas of checking one blob, to estimate the cost"
+    )
+    proving_cost_gwei: int = Field(
+        default=200_000, ge=0, description="estimate of what it costs to prove one aggregation"
+    )
+    daily_budget_gwei: int = Field(
+        default=20_000_000,
+        ge=0,
+        description="most a day for aggregations that cost more than their proofs paid; one above it waits, and has"
+        " another day's budget with each day that its oldest proof waits; 0: no limit",
     )
     daily_at: str = Field(
-        default="",
+        default="00:00",
         pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
         description="trigger by schedule: once a day at HH:MM UTC whatever waits; empty: no schedule",
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from aligned_native import keccak256
 from eth_account.signers.local import LocalAccount
 from web3 import HTTPProvider, Web3
 
@@ -28,6 +29,7 @@ from aligned.devnet.deploy import deploy
 from aligned.devnet.params import DeploymentParams
 from aligned.devnet.senders import Web3Sender, anvil_place
 from aligned.loops import Backoff
+from aligned.proof_aggregator.budget import Costs
 from aligned.proof_aggregator.chunk_prover import ChunkProver
 from aligned.proof_aggregator.cleaner import Cleaner
 from aligned.proof_aggregator.context import Context, Line, Patience
@@ -51,8 +53,7 @@ POLICY = Policy(
     max_age_s=3_600,
     join_wait_s=60,
     max_fee_wei_per_proof=0,
-    execution_gas=250_000,
-    blob_execution_gas=60_000,
+    costs=Costs(execution_gas=250_000, blob_execution_gas=60_000, proving_wei=0, daily_budget_wei=0),
     daily_at_s=None,
 )
 PATIENCE = Patience(lease_s=30, send_timeout_s=300, poll_s=0.02, max_attempts=2, backoff=Backoff(0.01, 0.05))
@@ -181,7 +182,8 @@ class Parts:
         proof_id, program_id = uuid4(), os.urandom(32)
         public_inputs = b"input %d" % next(_numbers)
         proof_commitment = commitment(public_inputs, program_id)
-        await self.context.store.put(proof_id.hex, content + public_inputs)
+        proof = content + public_inputs
+        await self.context.store.put(proof_id.hex, proof)
         async with self.db.transaction() as conn:
             await conn.execute(
                 "INSERT INTO proofs (id, source, batch_root, batch_index, system, program_id, commitment, leaf,"
@@ -194,7 +196,8 @@ class Parts:
                     program_id,
                     proof_commitment,
                     leaf_of(system, proof_commitment),
-                    *([b"\1" * 32] * 3),
+                    keccak256(proof),
+                    *([b"\1" * 32] * 2),
                     proof_id.hex,
                     b"key",
                     public_inputs,
@@ -228,6 +231,7 @@ def make_parts(
         lines={system: Line(system, engine, PROGRAMS[system]) for system in (SP1, RISC0)},
         metrics=ProofAggregatorMetrics(),
         patience=replace(PATIENCE, **options.pop("patience", {})),
+        proving_cost_wei=options.pop("proving_cost_wei", 0),
         input_dir=folder / "inputs",
         engine_dir=engine_dir,
         max_proof_bytes=1 << 20,

@@ -51,6 +51,21 @@ async def test_native__real_proofs_in_two_chunks__public_values_of_the_contract(
 
 
 @systems
+async def test_native__chunk_that_is_listed_twice__is_a_filler(
+    system: AggregationSystem, tmp_path: Path
+) -> None:
+    """Where a root was revoked, the same leaves once more make another one."""
+    proofs = sample_proofs(system)[:1]
+    commitments = [proofs[0].commitment(system)]
+    async with engine(tmp_path) as native:
+        first = await native.user_proofs(system, [proofs[0].user_proof], commitments)
+        hashes = hashes_of(encode_blobs(commitments * 2))
+        final = await native.chunk(system, [first, first], [commitments, commitments], hashes)
+    output = ChunkOutput.decode(final.public_values)
+    assert (output.root, output.leaf_count) == (tree_of(system, commitments * 2).root, 2)
+
+
+@systems
 async def test_native__one_bad_proof__is_named(system: AggregationSystem, tmp_path: Path) -> None:
     first, second = sample_proofs(system)[:2]
     fake = (3).to_bytes(4, "little") + (1).to_bytes(4, "little") + bytes(32)

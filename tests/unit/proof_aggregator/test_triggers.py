@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aligned.chain.fees import Prices
+from aligned.proof_aggregator.budget import Costs
 from aligned.proof_aggregator.triggers import Decision, Moment, Policy, decide, fee_per_proof_wei, trigger
 from aligned.storage.aggregation.queue import Waiting
 
+COSTS = Costs(execution_gas=250_000, blob_execution_gas=60_000, proving_wei=0, daily_budget_wei=0)
 POLICY = Policy(
     chunk_proofs=256,
     max_proofs=3_968,
@@ -19,8 +21,7 @@ POLICY = Policy(
     max_age_s=3_600,
     join_wait_s=600,
     max_fee_wei_per_proof=0,
-    execution_gas=250_000,
-    blob_execution_gas=60_000,
+    costs=COSTS,
     daily_at_s=None,
 )
 NOON_S = 1_700_000_000 - 1_700_000_000 % 86_400 + 43_200
@@ -126,8 +127,7 @@ POLICIES = st.builds(
     max_age_s=st.floats(1, 10**5),
     join_wait_s=st.floats(0, 10**4),
     max_fee_wei_per_proof=st.integers(0, 10**15),
-    execution_gas=st.just(250_000),
-    blob_execution_gas=st.just(60_000),
+    costs=st.just(COSTS),
     daily_at_s=st.one_of(st.none(), st.integers(0, 86_399)),
 )
 MOMENTS = st.builds(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, LiteralString
+from dataclasses import asdict, dataclass
+from typing import LiteralString
 
 from aligned.core.aggregation import AggregationSystem
 from aligned.storage.aggregation import leases
@@ -15,11 +15,13 @@ TABLE: LiteralString = "aggregations"
 ROOT_REVOKED = "root_revoked"
 _COLUMNS: LiteralString = (
     "t.system, t.level, t.state, t.root, t.leaf_count, t.program_id, t.public_values, t.proof, t.tx_hash,"
-    " t.block_number, t.block_hash, t.attempts, extract(epoch FROM now() - t.created_at)::float8 AS age_s"
+    " t.block_number, t.block_hash, t.attempts, t.paid_wei, extract(epoch FROM now() - t.created_at)::float8 AS age_s"
 )
 _OPEN: LiteralString = "state = %s AND system = ANY(%s)"
 _INSERT = """
-INSERT INTO aggregations (system, level, root, leaf_count, program_id) VALUES (%s, %s, %s, %s, %s) RETURNING id
+INSERT INTO aggregations (system, level, root, leaf_count, program_id, fillers, cost_wei, paid_wei)
+VALUES (%(system)s, %(level)s, %(root)s, %(leaf_count)s, %(program_id)s, %(fillers)s, %(cost_wei)s, %(paid_wei)s)
+RETURNING id
 """
 _JOIN = """
 UPDATE chunks SET state = 'joined', aggregation_id = %s, position = joined.position, repeated = %s
@@ -32,7 +34,11 @@ WHERE proofs.chunk_id = placed.chunk_id
 """
 # Locked: chunks that join it must be seen by whoever changes its state next.
 _SAME_ROOT = "SELECT id, state FROM aggregations WHERE root = %s AND state <> 'failed' FOR SHARE"
-_CHUNKS = "SELECT id, result FROM chunks WHERE aggregation_id = %s AND NOT repeated ORDER BY position"
+# The last chunk once more for each filler.
+_CHUNKS = """
+SELECT c.id, c.result, a.fillers FROM chunks c JOIN aggregations a ON c.aggregation_id = a.id
+WHERE a.id = %s AND NOT c.repeated ORDER BY c.position
+"""
 _BLOBS = (
     "SELECT kzg_commitment || opening_proof AS opening FROM blobs WHERE aggregation_id = %s ORDER BY position"
 )
@@ -58,8 +64,8 @@ UPDATE chunks SET state = 'proved', aggregation_id = NULL, position = NULL, repe
 WHERE aggregation_id = %s RETURNING id
 """
 _REVOKE = """
-UPDATE aggregations SET state = 'failed', last_error = %s, lease_token = lease_token + 1, leased_until = 'epoch',
-                        updated_at = now()
+UPDATE aggregations SET state = 'failed', revoked = TRUE, last_error = %s, lease_token = lease_token + 1,
+                        leased_until = 'epoch', updated_at = now()
 WHERE root = %s AND state IN ('submitted', 'mined', 'final') RETURNING id
 """
 _REVOKE_PROOFS = """
@@ -70,21 +76,6 @@ WITH gone AS (
 ), held AS (SELECT quotas.id, counted.proofs FROM quotas JOIN counted ON quotas.id = quota_id
             ORDER BY valid_until_s, id FOR NO KEY UPDATE OF quotas)
 UPDATE quotas SET used = greatest(used - held.proofs, 0) FROM held WHERE quotas.id = held.id
-"""
-_FAILURES = """
-SELECT count(*) AS failures, coalesce(extract(epoch FROM now() - max(updated_at)), 0)::float8 AS age_s
-FROM aggregations WHERE system = %s AND state = 'failed'
-AND id > coalesce((SELECT max(id) FROM aggregations WHERE system = %s AND state IN ('mined', 'final')), 0)
-"""
-# Asked at every poll: from the newest one backwards, and by the states short of final, few rows are read.
-_LAST = """
-SELECT extract(epoch FROM created_at)::float8 AS at_s FROM aggregations WHERE system = %s AND state <> 'failed'
-ORDER BY id DESC LIMIT 1
-"""
-_PROVING = "SELECT 1 FROM aggregations WHERE state = 'proving' AND system = %s LIMIT 1"
-_COUNTS = """
-SELECT system, state, count(*) AS rows FROM aggregations
-WHERE state IN ('proving', 'proved', 'submitted', 'mined', 'failed') GROUP BY system, state
 """
 
 
@@ -105,6 +96,7 @@ class AggregationJob:
     block_number: int | None
     block_hash: bytes | None
     attempts: int
+    paid_wei: int
     age_s: float
 
     @property
@@ -133,25 +125,43 @@ class Mined:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Chunks that are joined, with the leaf index at which each begins."""
+    """Chunks that are joined, with the leaf index at which each begins.
+
+    Attributes:
+        fillers: how many times more the last one stands in the aggregation; its proofs have their first places.
+    """
 
     chunk_ids: list[int]
     starts: list[int]
+    fillers: int = 0
 
 
-async def create(
-    conn: Connection,
-    system: AggregationSystem,
-    level: str,
-    program_id: bytes,
-    root: bytes,
-    leaf_count: int,
-    parts: Parts,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class NewAggregation:
+    """An aggregation that begins.
+
+    Attributes:
+        leaf_count: with those of fillers.
+        cost_wei: an estimate, None where there are no prices; paid_wei: what the users of its proofs paid.
+    """
+
+    system: AggregationSystem
+    level: str
+    program_id: bytes
+    root: bytes
+    leaf_count: int
+    parts: Parts
+    cost_wei: int | None
+    paid_wei: int
+
+
+async def create(conn: Connection, new: NewAggregation) -> int:
     """A new aggregation of proved chunks."""
-    row = await (await conn.execute(_INSERT, (int(system), level, root, leaf_count, program_id))).fetchone()
+    values = {name: getattr(new, name) for name in NewAggregation.__slots__ if name != "parts"}
+    values |= {"system": int(new.system), "fillers": new.parts.fillers}
+    row = await (await conn.execute(_INSERT, values)).fetchone()
     assert row is not None
-    await _join(conn, row["id"], parts, repeated=False)
+    await _join(conn, row["id"], new.parts, repeated=False)
     return int(row["id"])
 
 
@@ -189,13 +199,15 @@ async def lease(
     if taken is None:
         return None
     held, row = taken
-    return AggregationJob(held, **row | {"system": AggregationSystem(row["system"])})
+    typed = {"system": AggregationSystem(row["system"]), "paid_wei": int(row["paid_wei"])}
+    return AggregationJob(held, **row | typed)
 
 
 async def chunks_of(conn: Connection, aggregation_id: int) -> list[tuple[int, str]]:
-    """(id, result) of its chunks in their order."""
+    """(id, result) of its chunks in their order; the last one again for each filler."""
     rows = await (await conn.execute(_CHUNKS, (aggregation_id,))).fetchall()
-    return [(row["id"], row["result"]) for row in rows]
+    found = [(row["id"], row["result"]) for row in rows]
+    return found + found[-1:] * (rows[-1]["fillers"] if rows else 0)
 
 
 async def openings(conn: Connection, aggregation_id: int) -> bytes:
@@ -231,13 +243,17 @@ async def submitted(conn: Connection, job: AggregationJob, paths: Sequence[bytes
     await place_paths(conn, job.id, "submitted", paths)
 
 
-async def mined(conn: Connection, job: AggregationJob, where: Mined) -> None:
-    """The root is on chain: submitted → mined, or mined elsewhere."""
+async def mined(conn: Connection, job: AggregationJob, where: Mined, cost_wei: int | None = None) -> None:
+    """The root is on chain: submitted → mined, or mined elsewhere.
+
+    Args:
+        cost_wei: what it did cost; None keeps the estimate.
+    """
     changes: LiteralString = (
         "state = 'mined', tx_hash = %(tx_hash)s, block_number = %(block_number)s, block_hash = %(block_hash)s,"
-        " last_error = NULL, attempts = 0, "
+        " cost_wei = coalesce(%(cost_wei)s, cost_wei), last_error = NULL, attempts = 0, "
     )
-    fields = {"tx_hash": where.tx_hash, "block_number": where.block_number, "block_hash": where.block_hash}
+    fields = asdict(where) | {"cost_wei": cost_wei}
     await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, fields)
     await _move_proofs(conn, job.id, "mined")
 
@@ -255,10 +271,17 @@ async def final(conn: Connection, job: AggregationJob) -> None:
     await _move_proofs(conn, job.id, "final")
 
 
-async def failed(conn: Connection, job: AggregationJob, reason: str) -> list[int]:
-    """Given up: its chunks are free again, proofs and all. Their ids."""
-    changes: LiteralString = "state = 'failed', last_error = %(reason)s, "
-    await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, {"reason": reason})
+async def failed(
+    conn: Connection, job: AggregationJob, reason: str, *, root_revoked: bool = False
+) -> list[int]:
+    """Given up: its chunks are free again, proofs and all. Their ids.
+
+    Args:
+        root_revoked: the chain has its root already, revoked, so that nothing with this root is ever begun again.
+    """
+    changes: LiteralString = "state = 'failed', last_error = %(reason)s, revoked = %(revoked)s, "
+    fields = {"reason": reason, "revoked": root_revoked}
+    await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, fields)
     await conn.execute(_FREE_PROOFS, (job.id,))
     return [row["id"] for row in await (await conn.execute(_FREE_CHUNKS, (job.id,))).fetchall()]
 
@@ -269,30 +292,6 @@ async def revoked(conn: Connection, root: bytes, reason: str) -> bool:
     if row is not None:
         await conn.execute(_REVOKE_PROOFS, (ROOT_REVOKED, reason, row["id"]))
     return row is not None
-
-
-async def failures(conn: Connection, system: AggregationSystem) -> tuple[int, float]:
-    """(how many failed since the last success, seconds since the last of them)."""
-    row = await (await conn.execute(_FAILURES, (int(system), int(system)))).fetchone()
-    assert row is not None
-    return row["failures"], row["age_s"]
-
-
-async def last_created_s(conn: Connection, system: AggregationSystem) -> float | None:
-    """When the newest one was begun, Unix seconds."""
-    row = await (await conn.execute(_LAST, (int(system),))).fetchone()
-    return None if row is None else row["at_s"]
-
-
-async def is_proving(conn: Connection, system: AggregationSystem) -> bool:
-    """Whether one waits for its final proof."""
-    found = await conn.execute(_PROVING, (int(system),))
-    return await found.fetchone() is not None
-
-
-async def counts(conn: Connection) -> list[dict[str, Any]]:
-    """How many are in each state short of final."""
-    return await (await conn.execute(_COUNTS)).fetchall()
 
 
 async def _move_proofs(conn: Connection, aggregation_id: int, state: str) -> None:

@@ -37,6 +37,7 @@ _COMMITMENTS = """
 SELECT DISTINCT ON (leaf_index) commitment FROM proofs
 WHERE aggregation_id = %s AND leaf_index IS NOT NULL ORDER BY leaf_index
 """
+_FILLERS = "SELECT leaf_count, fillers FROM aggregations WHERE id = %s"
 
 
 async def page(
@@ -60,6 +61,12 @@ async def history(conn: Connection, aggregation_id: int) -> list[dict[str, Any]]
 
 
 async def commitments(conn: Connection, aggregation_id: int) -> list[bytes]:
-    """The commitments of an aggregation in leaf order, as far as they have their place."""
+    """The commitments of an aggregation in leaf order, as far as they have their place, then those of its fillers."""
     rows = await (await conn.execute(_COMMITMENTS, (aggregation_id,))).fetchall()
-    return [row["commitment"] for row in rows]
+    found: list[bytes] = [row["commitment"] for row in rows]
+    filler = await (await conn.execute(_FILLERS, (aggregation_id,))).fetchone()
+    if filler is None or filler["fillers"] == 0:
+        return found
+    fillers = int(filler["fillers"])
+    again = (int(filler["leaf_count"]) - len(found)) // fillers
+    return found + found[-again:] * fillers

@@ -75,6 +75,11 @@ async def lock(conn: Connection, system: AggregationSystem) -> None:
     await conn.execute(_LOCK, (f"aggregation:{int(system)}",))
 
 
+async def lock_budget(conn: Connection) -> None:
+    """Only one aggregation at a time takes from the budget, whatever its system; taken behind `lock`."""
+    await conn.execute(_LOCK, ("aggregation:budget",))
+
+
 async def waiting(conn: Connection, system: AggregationSystem, chunk_proofs: int) -> Waiting:
     """What waits for an aggregation; a full chunk has `chunk_proofs` proofs."""
     values = {"system": int(system), "limit": _COUNT_LIMIT, "full": chunk_proofs}

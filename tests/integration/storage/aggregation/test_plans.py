@@ -16,15 +16,17 @@ from aligned.storage.aggregation import (
     aggregations,
     archive,
     chunks,
+    income,
     intake,
     leases,
     payments,
     queue,
     receipts,
     submissions,
+    summary,
 )
 from aligned.storage.aggregation.accounts import Now
-from aligned.storage.aggregation.aggregations import Mined, Parts
+from aligned.storage.aggregation.aggregations import Mined, NewAggregation, Parts
 from aligned.storage.aggregation.submissions import Submission
 from aligned.storage.embedded import EmbeddedPostgres
 from aligned.storage.postgres import Database, migrate
@@ -90,14 +92,19 @@ async def _join(conn: Any) -> None:
     assert len(parts.chunk_ids) == 2
     await chunks.commitments(conn, parts.chunk_ids)
     assert await aggregations.same_root(conn, b"\xee" * 32) is None
-    await aggregations.create(conn, SYSTEM, "native", b"\xee" * 32, b"\xee" * 32, 512, parts)
+    await income.of_waiting(conn, SYSTEM, 3_968)
+    await income.of_chunks(conn, parts.chunk_ids)
+    new = NewAggregation(SYSTEM, "native", b"\xee" * 32, b"\xee" * 32, 512, parts, 1, 0)
+    await aggregations.create(conn, new)
 
 
 async def _poll(conn: Any) -> None:
     """What the planner, the cleaner and the gauges ask whether there is work or not."""
-    assert await aggregations.last_created_s(conn, SYSTEM) is not None
-    assert await aggregations.is_proving(conn, SYSTEM)
-    assert await aggregations.counts(conn) == [{"system": 1, "state": "proving", "rows": 10}]
+    assert await summary.last_created_s(conn, SYSTEM) is not None
+    assert await summary.spent_wei(conn, 86_400) == 0
+    assert not await summary.is_revoked(conn, b"\xee" * 32)
+    assert await summary.is_proving(conn, SYSTEM)
+    assert await summary.counts(conn) == [{"system": 1, "state": "proving", "rows": 10}]
 
 
 async def _publish(conn: Any) -> None:
