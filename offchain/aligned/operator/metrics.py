@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from aligned.observability import Metrics
 
@@ -27,4 +27,13 @@ class OperatorMetrics(Metrics):
         )
         self.reports = Counter(
             f"{self.prefix}_reports", "Answers of aggregators, by code", ["code"], registry=registry
+        )
+        self.reports_waiting = Gauge(
+            f"{self.prefix}_reports_waiting", "Votes not delivered", ["aggregator"], registry=registry
+        )
+        self.aggregator_reachable = Gauge(
+            f"{self.prefix}_aggregator_reachable",
+            "1 when the latest request was answered, 0 when not",
+            ["aggregator"],
+            registry=registry,
         )

@@ -18,7 +18,7 @@ from aligned.loops import Backoff, repeat, run_all
 from aligned.operator.follower import Follower, first_useful_block
 from aligned.operator.metrics import OperatorMetrics
 from aligned.operator.processor import Chain, Identity, Policy, Processor, Slots
-from aligned.operator.reporter import Reporter
+from aligned.operator.reporter import Expiry, Patience, Reporter
 from aligned.operator.reports import ReportStore
 from aligned.operator.tasks import TaskStore
 from aligned.serving import create_app, serve
@@ -95,9 +95,13 @@ class Operator:
         policy = _policy(own, pool.workers, backoff)
         self._steps = policy.slots.steps
         self._processor = Processor(self._tasks, chain, identity, pool, policy, self._metrics)
-        self._reporter = Reporter(
-            ReportStore(db), chain.manager, identity.operator_id, http, backoff, self._metrics
-        )
+        self._reports = ReportStore(db)
+        self._expiry = Expiry(self._reports, chain.manager, own.retry_s)
+        patience = Patience(own.report_timeout_s, backoff)
+        self._reporters = [
+            Reporter(url, self._reports, identity.operator_id, http, patience, self._metrics)
+            for url in own.aggregator_urls
+        ]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Runs all loops until `stop`."""
@@ -110,13 +114,19 @@ class Operator:
             stop,
             self._follower.run(stop, poll_s),
             *(repeat("process", self._processor.step, stop, poll_s) for _ in range(self._steps)),
-            repeat("report", self._reporter.step, stop, poll_s),
+            *(
+                repeat("report", reporter.step, stop, poll_s)
+                for reporter in self._reporters
+                for _ in range(own.report_workers)
+            ),
+            repeat("expire", self._expiry.step, stop, poll_s),
             serve(app, own.host, own.port, stop),
         )
 
     async def _open_follower(self) -> Follower:
         chain, deployment = self._chain, self._deployment
         start = await first_useful_block(chain.client, chain.manager, deployment.deployed_block)
+        await self._reports.adopt(self._settings.operator.aggregator_urls, start)
         confirmations = self._settings.chain.event_confirmations
         return Follower(self._db, chain.client, chain.manager, self._tasks, start, confirmations)
 

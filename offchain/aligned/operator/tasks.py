@@ -114,8 +114,8 @@ class TaskStore:
             if revived.rowcount:
                 await conn.execute(
                     "UPDATE operator_reports SET state = 'pending', next_attempt_at = now() "
-                    "WHERE batch_id = %s AND task_block = %s",
-                    (identity, batch.task_block),
+                    "WHERE batch_id = %s AND task_block = %s AND aggregator_url = ANY(%s)",
+                    (identity, batch.task_block, list(self._aggregator_urls)),
                 )
 
     async def drop_from(self, conn: Connection, from_block: int) -> None:

@@ -232,7 +232,13 @@ class OperatorSettings(KeySettings):
     )
     max_retry_s: float = Field(default=60.0, gt=0, description="longest such pause")
     report_timeout_s: float = Field(
-        default=10.0, gt=0, description="time limit for one request to an aggregator"
+        default=10.0, gt=0, description="time limit for one request to an aggregator, answer included"
+    )
+    report_workers: int = Field(
+        default=4,
+        gt=0,
+        le=64,
+        description="requests to one aggregator at a time; each aggregator has its own",
     )
     give_up_blocks: int = Field(
         default=10,

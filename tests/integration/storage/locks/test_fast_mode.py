@@ -131,7 +131,7 @@ async def _voted(db: Database, urls: list[str]) -> TaskStore:
 
 
 async def _claimed(reports: ReportStore, count: int) -> list[Report]:
-    found = [await reports.claim(LEASE_S) for _ in range(count)]
+    found = [await reports.claim(f"http://{number}", LEASE_S) for number in range(count)]
     return [report for report in found if report is not None]
 
 
