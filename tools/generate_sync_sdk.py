@@ -41,7 +41,8 @@ TWINS = (
 from collections.abc import Sequence
 from aligned.chain.types import ChainReceipt
 from aligned.core.types import VerificationData
-from aligned.sdk.client import AlignedClient, Ticket, Until
+from aligned.sdk.client import AlignedClient, Ticket
+from aligned.sdk.depth import Until
 from aligned.sdk.funds import Account
 from aligned.sdk.models import Inclusion, ProofVerificationData, Submission, SubmitResult
 from aligned.sdk.posting import PreparedBatch

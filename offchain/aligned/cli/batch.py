@@ -8,11 +8,12 @@ import click
 from eth_account.signers.local import LocalAccount
 
 from aligned.cli.files import SYSTEM_NAMES, Ether, read_hex
-from aligned.cli.options import network_options, signer_options
+from aligned.cli.options import TIMEOUT_HELP, UNTIL, network_options, signer_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console
 from aligned.core.errors import MALFORMED_MESSAGE, ProtocolError
 from aligned.core.types import ProvingSystem, VerificationData
-from aligned.sdk.client import AlignedClient, Until
+from aligned.sdk.client import AlignedClient
+from aligned.sdk.depth import Until
 from aligned.sdk.network import NetworkConfig
 from aligned.sdk.posting import MAX_POST_PROOFS, prepare_batch
 from aligned.storage.objects import ObjectStore
@@ -40,9 +41,14 @@ def batch() -> None:
     "--fee-limit", type=Ether(), help="Most that the answer may cost you [default: from the gas price]."
 )
 @click.option(
-    "--wait", "until", type=click.Choice(["posted", "verified"]), default="posted", show_default=True
+    "--wait",
+    "until",
+    type=UNTIL,
+    default="included",
+    show_default=True,
+    help="Wait until the task is on chain, verified, or so deep that it stays so.",
 )
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=600.0, show_default=True)
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), help=TIMEOUT_HELP)
 @command
 @network_options
 @signer_options
@@ -56,7 +62,7 @@ async def post(
     public_url: str,
     fee_limit: int | None,
     until: Until,
-    timeout_s: float,
+    timeout_s: float | None,
 ) -> Result:
     """Upload the proofs in FILES as one batch and open its task on Ethereum, paid by the signer.
 
@@ -76,11 +82,12 @@ async def post(
     async with AlignedClient(network, account) as client:
         with console.status("posting the batch"):
             posted = await client.post_batch(prepared, store.pointer(prepared.key), fee_limit)
-        if until == "verified":
-            with console.status("waiting until the batch is verified"):
-                await client.wait_for_batch(prepared.root, timeout_s=timeout_s)
+        waits = until in ("verified", "final")
+        if waits:
+            with console.status(f"waiting until the batch is {until}"):
+                await client.wait_for_batch(prepared.root, until=until, timeout_s=timeout_s)
         datas = prepared.verification_data(bytes.fromhex(account.address[2:]))
-        verified = [await client.verify_onchain(data) for data in datas] if until == "verified" else []
+        verified = [await client.verify_onchain(data) for data in datas] if waits else []
     table = columns("#", "leaf", "verified on chain")
     for index, data in enumerate(datas):
         table.add_row(str(index), "0x" + data.leaf.hex(), str(verified[index]) if verified else "not yet")

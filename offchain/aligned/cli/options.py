@@ -24,6 +24,10 @@ from aligned.sdk.network import (
 F = TypeVar("F", bound=Callable[..., Any])
 PASSWORD_ENV = "ALIGNED_KEYSTORE_PASSWORD"  # noqa: S105 the name of a variable, not a password
 
+# "posted" is the older name of "included".
+UNTIL = click.Choice(["included", "posted", "verified", "final"])
+TIMEOUT_HELP = "Seconds to wait [default: 600, with final 1800]."
+
 
 def network_options(function: F) -> F:
     """Adds --network, --rpc-url, --batcher-url; the command receives `network: NetworkConfig`."""

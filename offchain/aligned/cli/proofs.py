@@ -9,25 +9,26 @@ from eth_account.signers.local import LocalAccount
 from rich.table import Table
 
 from aligned.cli.files import Ether, Hex, proof_options
-from aligned.cli.options import network_options, signer_options
+from aligned.cli.options import TIMEOUT_HELP, UNTIL, network_options, signer_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console
 from aligned.core.commitment import commit
 from aligned.core.errors import AlignedError
 from aligned.core.text import decode_text
 from aligned.core.types import VerificationData
-from aligned.sdk.client import AlignedClient, Until
+from aligned.sdk.client import AlignedClient
+from aligned.sdk.depth import Until
 from aligned.sdk.models import Inclusion, ProofVerificationData, Receipt, Submission, SubmitResult
 from aligned.sdk.network import NetworkConfig
 
-_UNTIL = click.Choice(["posted", "verified"])
+_SUBMIT_S = 600.0
 
 
 @click.command()
 @click.option("--repetitions", type=click.IntRange(1, 10_000), default=1, show_default=True)
 @click.option("--max-fee", type=Ether(), help="Most that one proof may cost [default: the quote].")
 @click.option("--nonce", type=click.IntRange(0), help="Nonce of the first proof; replaces a queued one.")
-@click.option("--wait", "until", type=_UNTIL, help="Wait until the proof is posted, or verified on chain.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=600.0, show_default=True)
+@click.option("--wait", "until", type=UNTIL, help="Wait until the proof is on chain, verified, or final.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), help=TIMEOUT_HELP)
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the first proof's data here."
 )
@@ -43,7 +44,7 @@ async def submit(
     max_fee: int | None,
     nonce: int | None,
     until: Until | None,
-    timeout_s: float,
+    timeout_s: float | None,
     output: Path | None,
 ) -> Result:
     """Submit a proof to the batcher.
@@ -59,7 +60,7 @@ async def submit(
     """
     async with AlignedClient(network, account) as client:
         results = await client.submit(
-            [data] * repetitions, max_fee_wei=max_fee, nonce=nonce, timeout_s=timeout_s
+            [data] * repetitions, max_fee_wei=max_fee, nonce=nonce, timeout_s=timeout_s or _SUBMIT_S
         )
         rows: list[dict[str, object]] = []
         inclusions: list[Inclusion] = []
@@ -74,7 +75,7 @@ async def submit(
 
 
 async def _follow(
-    client: AlignedClient, result: SubmitResult, until: Until | None, timeout_s: float
+    client: AlignedClient, result: SubmitResult, until: Until | None, timeout_s: float | None
 ) -> Inclusion | AlignedError | None:
     if result.receipt is None:
         return result.error
@@ -94,6 +95,7 @@ def _row(result: SubmitResult, inclusion: Inclusion | AlignedError | None) -> di
         row["receipt"] = result.receipt.to_dict()
     if isinstance(inclusion, Inclusion):
         row["state"] = str(inclusion.state)
+        row["confirmations"] = inclusion.confirmations
         row["verification_data"] = inclusion.verification_data().to_dict()
     if isinstance(inclusion, AlignedError):
         row["error"] = {"code": inclusion.code, "message": inclusion.message, "context": inclusion.context}
@@ -113,12 +115,15 @@ def _table(rows: list[dict[str, object]]) -> Table:
 
 @click.command()
 @click.argument("leaf", type=Hex(32))
-@click.option("--until", type=_UNTIL, default="verified", show_default=True)
-@click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=600.0, show_default=True)
+@click.option("--until", type=UNTIL, default="verified", show_default=True)
+@click.option("--timeout", "timeout_s", type=click.FloatRange(1), help=TIMEOUT_HELP)
 @command
 @network_options
-async def wait(network: NetworkConfig, leaf: bytes, until: Until, timeout_s: float) -> Result:
-    """Wait until the proof with this LEAF is in a posted batch, or until that batch is verified on chain.
+async def wait(network: NetworkConfig, leaf: bytes, until: Until, timeout_s: float | None) -> Result:
+    """Wait until the proof with this LEAF is in a batch on chain, until that is verified, or until it is final.
+
+    A verified batch can leave the chain in a reorganisation, and is then posted again; a final one lies so deep (64
+    blocks, about thirteen minutes) that it cannot.
 
     \b
     Example:
@@ -131,6 +136,7 @@ async def wait(network: NetworkConfig, leaf: bytes, until: Until, timeout_s: flo
         {
             "leaf": "0x" + leaf.hex(),
             "state": str(inclusion.state),
+            "confirmations": inclusion.confirmations,
             "batch_root": "0x" + proof.batch_root.hex(),
             "index": proof.index,
             "merkle_path": "0x" + proof.path.hex(),
@@ -153,9 +159,12 @@ async def status(network: NetworkConfig, leaf: bytes) -> Result:
     """
     async with AlignedClient(network) as client:
         rows = [_submission(row) for row in await client.status(leaf)]
-    table = Table("sender", "nonce", "state", "position", "batch", "reason")
+    table = Table("sender", "nonce", "state", "blocks", "position", "batch", "reason")
     for row in rows:
-        cells = (row[name] for name in ("sender", "nonce", "state", "position", "batch_root", "reason"))
+        cells = (
+            row[name]
+            for name in ("sender", "nonce", "state", "confirmations", "position", "batch_root", "reason")
+        )
         table.add_row(*("" if cell is None else str(cell) for cell in cells))
     data = {"leaf": "0x" + leaf.hex(), "submissions": rows}
     return Result(data, table, EXIT_OK if rows else EXIT_FAILED)
@@ -166,6 +175,7 @@ def _submission(row: Submission) -> dict[str, object]:
         "sender": "0x" + row.sender.hex(),
         "nonce": row.nonce,
         "state": str(row.state),
+        "confirmations": row.confirmations,
         "position": row.position,
         "batch_root": None if row.inclusion is None else "0x" + row.inclusion.batch_root.hex(),
         "index": None if row.inclusion is None else row.inclusion.index,

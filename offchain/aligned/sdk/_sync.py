@@ -10,7 +10,8 @@ from eth_account.signers.local import LocalAccount
 
 from aligned.chain.types import ChainReceipt
 from aligned.core.types import VerificationData
-from aligned.sdk.client import AlignedClient, Ticket, Until
+from aligned.sdk.client import AlignedClient, Ticket
+from aligned.sdk.depth import Until
 from aligned.sdk.funds import Account
 from aligned.sdk.models import Inclusion, ProofVerificationData, Submission, SubmitResult
 from aligned.sdk.network import NetworkConfig
@@ -71,14 +72,16 @@ class SyncClient:
         """What the batcher says about a leaf, newest submission first; empty for an unknown one."""
         return self._portal.run(self._client.status(leaf))
 
-    def wait(self, ticket: Ticket, *, until: Until = "verified", timeout_s: float = 600.0) -> Inclusion:
-        """Waits until a proof is in a posted batch, or until that batch is verified on chain.
+    def wait(self, ticket: Ticket, *, until: Until = "verified", timeout_s: float | None = None) -> Inclusion:
+        """Waits until a proof is in a batch on chain, until that is verified, or until no reorganisation changes that.
 
-        The path is recomputed here. "posted" is the batcher's word, "verified" is what the contract says. While batcher
-        or chain do not answer, it goes on waiting.
+        The path is recomputed here. "included" (or "posted") is the batcher's word, "verified" is what the contract
+        says at the head, "final" what it says 64 blocks below. A batch that leaves the chain before it is final is
+        posted again. While batcher or chain do not answer, it goes on waiting.
 
         Args:
             ticket: receipt, the proof itself, or its 32-byte leaf.
+            timeout_s: None: 600, and 1,800 for "final".
 
         Raises:
             ConflictError: proof_lost: it failed, was refused or replaced, with the reason.
@@ -106,17 +109,25 @@ class SyncClient:
         """
         return self._portal.run(self._client.post_batch(batch, pointer, fee_limit_wei))
 
-    def wait_for_batch(self, root: bytes, sender: bytes | None = None, *, timeout_s: float = 600.0) -> None:
-        """Waits until a batch is verified on chain.
+    def wait_for_batch(
+        self,
+        root: bytes,
+        sender: bytes | None = None,
+        *,
+        until: Until = "verified",
+        timeout_s: float | None = None,
+    ) -> None:
+        """Waits until a batch that was posted is verified on chain, or so deep that it stays so ("final").
 
         Args:
             sender: who posted it (default: the signer).
+            timeout_s: as in `wait`.
 
         Raises:
             ConflictError: proof_lost: it expired or was revoked.
             DependencyError: timeout.
         """
-        return self._portal.run(self._client.wait_for_batch(root, sender, timeout_s=timeout_s))
+        return self._portal.run(self._client.wait_for_batch(root, sender, until=until, timeout_s=timeout_s))
 
     def estimate_fee(self, batch_size: int = 1) -> int:
         """Price of one proof in wei in a batch of `batch_size` at the present gas price; 1 never waits for others."""

@@ -70,7 +70,7 @@ def _submission(row: dict[str, Any]) -> Submission:
     return Submission(
         sender=read_bytes(row["sender"], ADDRESS_BYTES),
         nonce=integer(row, "nonce"),
-        state=State(row["state"]),
+        state=State(row.get("depth") or row["state"]),
         position=integer_or_none(row, "position"),
         deadline_s=integer(row, "deadline"),
         receipt_signature=read_bytes(row["receipt_signature"]),
@@ -79,4 +79,5 @@ def _submission(row: dict[str, Any]) -> Submission:
         tx_hash=bytes_or_none(row.get("tx_hash"), HASH_BYTES),
         task_block=integer_or_none(row, "task_block"),
         reason=None if row.get("reason") is None else str(row["reason"]),
+        confirmations=integer_or_none(row, "confirmations"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from eth_account.signers.local import LocalAccount
 
@@ -18,6 +18,7 @@ from aligned.core.errors import INVALID_SIGNATURE, ConflictError, DependencyErro
 from aligned.core.types import VerificationData
 from aligned.sdk.batcher_http import BatcherHttp
 from aligned.sdk.deadline import Deadline
+from aligned.sdk.depth import DepthReader, Until, patience_s
 from aligned.sdk.funds import Account, Funds
 from aligned.sdk.models import (
     Inclusion,
@@ -33,7 +34,6 @@ from aligned.sdk.posting import PreparedBatch
 from aligned.sdk.submission import Submitter
 from aligned.sdk.wallet import Wallet
 
-Until: TypeAlias = Literal["posted", "verified"]
 Ticket: TypeAlias = Receipt | VerificationData | bytes
 
 PROOF_LOST = "proof_lost"
@@ -54,6 +54,7 @@ class AlignedClient:
         self._http = BatcherHttp(network.batcher_http_url)
         self._manager = ServiceManager(self._chain, address_bytes(network.service_manager))
         self.funds = Funds(self._chain, network.payment_service_bytes, self._wallet)
+        self._depth = DepthReader(self._chain, self._manager, network.final_depth_blocks)
         self._submitter = None if signer is None else Submitter(network, signer, self._http, self.funds)
 
     async def __aenter__(self) -> Self:
@@ -97,14 +98,18 @@ class AlignedClient:
         """What the batcher says about a leaf, newest submission first; empty for an unknown one."""
         return await self._http.submissions(leaf)
 
-    async def wait(self, ticket: Ticket, *, until: Until = "verified", timeout_s: float = 600.0) -> Inclusion:
-        """Waits until a proof is in a posted batch, or until that batch is verified on chain.
+    async def wait(
+        self, ticket: Ticket, *, until: Until = "verified", timeout_s: float | None = None
+    ) -> Inclusion:
+        """Waits until a proof is in a batch on chain, until that is verified, or until no reorganisation changes that.
 
-        The path is recomputed here. "posted" is the batcher's word, "verified" is what the contract says. While batcher
-        or chain do not answer, it goes on waiting.
+        The path is recomputed here. "included" (or "posted") is the batcher's word, "verified" is what the contract
+        says at the head, "final" what it says 64 blocks below. A batch that leaves the chain before it is final is
+        posted again. While batcher or chain do not answer, it goes on waiting.
 
         Args:
             ticket: receipt, the proof itself, or its 32-byte leaf.
+            timeout_s: None: 600, and 1,800 for "final".
 
         Raises:
             ConflictError: proof_lost: it failed, was refused or replaced, with the reason.
@@ -113,13 +118,13 @@ class AlignedClient:
         """
         leaf, commitments = _known(ticket)
         own = (ticket.sender, ticket.nonce) if isinstance(ticket, Receipt) else None
-        waiting = Deadline(timeout_s)
+        waiting = Deadline(patience_s(until, timeout_s))
         while True:
             try:
                 found = _relevant(await self._http.submissions(leaf, own))
                 inclusion = None if found is None else self._checked(leaf, commitments, found)
-                if inclusion is not None and await self._has_reached(inclusion, until):
-                    return _as_reached(inclusion, until)
+                if inclusion is not None and (reached := await self._depth.reached(inclusion, until)):
+                    return reached
             except DependencyError as error:
                 await waiting.pause(f"{error.code}: {error.message}")
                 continue
@@ -132,13 +137,9 @@ class AlignedClient:
             return None
         check_inclusion(leaf, found.inclusion)
         sender = found.sender_address or self.network.payment_service_bytes
-        return Inclusion(leaf, found.state, found.inclusion, sender, found.tx_hash, commitments)
-
-    async def _has_reached(self, inclusion: Inclusion, until: Until) -> bool:
-        if until == "posted":
-            return True
-        status = await self._manager.batch_status(inclusion.proof.batch_root, inclusion.sender_address)
-        return status == BatchStatus.VERIFIED
+        return Inclusion(
+            leaf, found.state, found.inclusion, sender, found.tx_hash, commitments, found.confirmations
+        )
 
     async def verify_onchain(self, data: ProofVerificationData) -> bool:
         """Asks the contract (`verifyBatchInclusion`)."""
@@ -172,29 +173,35 @@ class AlignedClient:
         return await wallet.send(self._manager.address, data, value_wei=fee_limit_wei)
 
     async def wait_for_batch(
-        self, root: bytes, sender: bytes | None = None, *, timeout_s: float = 600.0
+        self,
+        root: bytes,
+        sender: bytes | None = None,
+        *,
+        until: Until = "verified",
+        timeout_s: float | None = None,
     ) -> None:
-        """Waits until a batch is verified on chain.
+        """Waits until a batch that was posted is verified on chain, or so deep that it stays so ("final").
 
         Args:
             sender: who posted it (default: the signer).
+            timeout_s: as in `wait`.
 
         Raises:
             ConflictError: proof_lost: it expired or was revoked.
             DependencyError: timeout.
         """
-        poster, waiting = sender or self._own_wallet().address, Deadline(timeout_s)
+        poster, waiting = sender or self._own_wallet().address, Deadline(patience_s(until, timeout_s))
         while True:
             try:
-                status = await self._manager.batch_status(root, poster)
+                status = await self._depth.status(root, poster)
+                if status is not BatchStatus.UNKNOWN and await self._depth.has_reached(root, poster, until):
+                    return
             except DependencyError as error:
                 await waiting.pause(f"{error.code}: {error.message}")
                 continue
-            if status == BatchStatus.VERIFIED:
-                return
             if status in (BatchStatus.EXPIRED, BatchStatus.REVOKED):
                 raise ConflictError(PROOF_LOST, f"the batch is {status.name.lower()}")
-            await waiting.pause(f"the batch is {status.name.lower()}")
+            await waiting.pause(f"the batch is {status.name.lower()}, wanted {until}")
 
     async def estimate_fee(self, batch_size: int = 1) -> int:
         """Price of one proof in wei in a batch of `batch_size` at the present gas price; 1 never waits for others."""
@@ -251,15 +258,3 @@ def _relevant(rows: Sequence[Submission]) -> Submission | None:
     alive = [row for row in rows if not row.state.is_lost]
     candidates = alive or list(rows)
     return candidates[0] if candidates else None
-
-
-def _as_reached(inclusion: Inclusion, until: Until) -> Inclusion:
-    state = State.VERIFIED if until == "verified" else inclusion.state
-    return Inclusion(
-        inclusion.leaf,
-        state,
-        inclusion.proof,
-        inclusion.sender_address,
-        inclusion.tx_hash,
-        inclusion.commitments,
-    )

@@ -16,15 +16,29 @@ from aligned.core.types import ADDRESS_BYTES, HASH_BYTES, InclusionProof, Verifi
 
 
 class State(StrEnum):
-    """Life of a submission, in this order; the last three end it without a verified proof."""
+    """Life of a submission, in this order; the last three end it without a verified proof.
+
+    A verified batch can leave the chain in a reorganisation (and is posted again); a final one cannot.
+    """
 
     QUEUED = "queued"
     BUILDING = "building"
-    POSTED = "posted"
+    INCLUDED = "included"
+    POSTED = "included"
     VERIFIED = "verified"
+    FINAL = "final"
     FAILED = "failed"
     REPLACED = "replaced"
     REFUSED = "refused"
+
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        return cls.INCLUDED if value == "posted" else None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether a quorum signed it, however deep that is."""
+        return self in (State.VERIFIED, State.FINAL)
 
     @property
     def is_lost(self) -> bool:
@@ -96,9 +110,10 @@ class SubmitResult:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One row of the batcher's answer about a leaf; `inclusion` from "posted" on.
+    """One row of the batcher's answer about a leaf; `inclusion` from "included" on.
 
     Attributes:
+        confirmations: blocks that hold its task, by the batcher's count.
         receipt_signature: as in `Receipt`, not checked.
         sender_address: 20 bytes, who created the task (the payment service), part of the batch's identity.
     """
@@ -114,6 +129,7 @@ class Submission:
     tx_hash: bytes | None
     task_block: int | None
     reason: str | None
+    confirmations: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +201,8 @@ class Inclusion:
 
     Attributes:
         commitments: known when the caller submitted the proof or gave it again, else None.
+        confirmations: blocks that hold its task: the chain's word where it was waited for as verified or final,
+            else the batcher's.
     """
 
     leaf: bytes
@@ -193,6 +211,7 @@ class Inclusion:
     sender_address: bytes
     tx_hash: bytes | None
     commitments: Commitments | None
+    confirmations: int | None = None
 
     def verification_data(self) -> ProofVerificationData:
         """The arguments of the Solidity call.

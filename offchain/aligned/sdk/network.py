@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from aligned.chain.deployment import Deployment, address_bytes
+from aligned.core.finality import FINAL_DEPTH_BLOCKS
 
 DEVNET_CHAIN_ID: Final = 31_337
 
@@ -22,6 +23,7 @@ class NetworkConfig:
         batcher_url: ws:// or wss:// URL; its HTTP face is on the same host and port.
         service_manager, payment_service: 0x addresses.
         batcher_address: whose signature receipts must carry; None takes the payment service's batcher in office.
+        final_depth_blocks: blocks above an answer from which it counts as final.
     """
 
     chain_id: int
@@ -30,6 +32,7 @@ class NetworkConfig:
     service_manager: str
     payment_service: str
     batcher_address: str | None = None
+    final_depth_blocks: int = FINAL_DEPTH_BLOCKS
 
     @property
     def batcher_http_url(self) -> str:

@@ -83,3 +83,25 @@ async def test_submission__any_entry_replaced__value_or_aligned_error(name: str,
     with contextlib.suppress(AlignedError):
         (found,) = await answering(body).submissions(LEAF)
         assert found.position is None or found.position >= 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "confirmations"),
+    [
+        ({"state": "posted"}, "included", None),
+        ({"state": "posted", "depth": "included", "confirmations": 3}, "included", 3),
+        ({"state": "verified", "depth": "final", "confirmations": 70}, "final", 70),
+    ],
+)
+async def test_submissions__depth_and_confirmations__read_from_old_and_new_batchers(
+    changes: dict[str, object], state: str, confirmations: int | None
+) -> None:
+    http = answering(json.dumps({"submissions": [ROW | changes]}).encode())
+    (found,) = await http.submissions(LEAF)
+    assert (found.state, found.confirmations) == (state, confirmations)
+
+
+@pytest.mark.parametrize("changes", [{"depth": "deep"}, {"depth": {"a": 1}}, {"confirmations": -1}, {"depth": 5}])
+async def test_submissions__depth_of_another_kind__refused(changes: dict[str, object]) -> None:
+    with pytest.raises(AlignedError):
+        await answering(json.dumps({"submissions": [ROW | changes]}).encode()).submissions(LEAF)
