@@ -101,7 +101,9 @@ async def test_submissions__depth_and_confirmations__read_from_old_and_new_batch
     assert (found.state, found.confirmations) == (state, confirmations)
 
 
-@pytest.mark.parametrize("changes", [{"depth": "deep"}, {"depth": {"a": 1}}, {"confirmations": -1}, {"depth": 5}])
+@pytest.mark.parametrize(
+    "changes", [{"depth": "deep"}, {"depth": {"a": 1}}, {"confirmations": -1}, {"depth": 5}]
+)
 async def test_submissions__depth_of_another_kind__refused(changes: dict[str, object]) -> None:
     with pytest.raises(AlignedError):
         await answering(json.dumps({"submissions": [ROW | changes]}).encode()).submissions(LEAF)
