@@ -162,7 +162,7 @@ PROOF_CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "other protocol": lambda proof: proof.__setitem__("protocol", "plonk"),
     "other curve": lambda proof: proof.__setitem__("curve", "bls12381"),
     "no protocol": lambda proof: proof.pop("protocol"),
-    "no curve": lambda proof: proof.pop("curve"),
+    "curve null": lambda proof: proof.__setitem__("curve", None),
     "no point": lambda proof: proof.pop("pi_b"),
     "unknown field": lambda proof: proof.__setitem__("extra", 1),
     "number for text": lambda proof: proof["pi_a"].__setitem__(2, 1),
@@ -176,6 +176,12 @@ PROOF_CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
 @pytest.mark.parametrize("name", PROOF_CHANGES)
 def test_verify_circom__proof_of_another_form__is_malformed(name: str) -> None:
     assert proof_code(PROOF_CHANGES[name]) == "malformed_proof"
+
+
+def test_verify_circom__proof_without_curve__is_that_of_the_key() -> None:
+    """rapidsnark writes none; a key without it is none of snarkjs'."""
+    assert proof_code(lambda proof: proof.pop("curve")) == "ok"
+    assert key_code(lambda key: key.pop("curve")) == "malformed_key"
 
 
 KEY_CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {

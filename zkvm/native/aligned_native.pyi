@@ -92,6 +92,9 @@ def verify_aggregatable(system: int, proof: bytes, public_inputs: bytes, key: by
         key: SP1: the saved key or its hash; RISC Zero: the image id.
     """
 
+def file_kind(content: bytes) -> str | None:
+    """What kind of file this is, in words, for the message to somebody who sent it as another one."""
+
 def sp1_public_values(proof: bytes) -> bytes | None:
     """The public values that a saved SP1 proof holds, unverified; None where this is no saved proof of v6.1.0."""
 

@@ -13,10 +13,10 @@ from rich.console import Group, RenderableType
 from aligned.cli.files import FILE, Hex
 from aligned.cli.options import aggregation_options, signer_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console, fields_table
+from aligned.cli.proof_files import read_files, refusal_of_aggregation
 from aligned.core.aggregation import AggregationSystem
 from aligned.sdk.aggregation import AggregationClient, AggregationUntil
 from aligned.sdk.aggregation_models import check_receipt, placement, read_receipt
-from aligned.sdk.aggregation_submission import ProofFiles
 from aligned.sdk.network import AggregationNetwork
 from aligned.wire.gateway import PROOF_STATES, ProofState, Receipt, has_reached
 
@@ -34,7 +34,11 @@ _WATCH_S = 1.0
 @click.option(
     "--key", type=FILE, required=True, help="SP1: the 104-byte verifying key. RISC0: the 32-byte image id."
 )
-@click.option("--public-input", type=FILE, required=True, help="SP1: public values. RISC0: journal.")
+@click.option(
+    "--public-input",
+    type=FILE,
+    help="SP1: public values. RISC0: journal [default: that in the proof's file; an InnerReceipt holds none].",
+)
 @click.option("--nonce", type=click.IntRange(0), help="Nonce to sign [default: the gateway's next one].")
 @click.option(
     "--lifetime",
@@ -56,25 +60,27 @@ async def submit(
     system: str,
     proof: Path,
     key: Path,
-    public_input: Path,
+    public_input: Path | None,
     nonce: int | None,
     lifetime_s: int,
     until: AggregationUntil | None,
     timeout_s: float,
     output: Path | None,
 ) -> Result:
-    """Submit a proof to the gateway, which verifies it before it answers. Submitting the same proof again is harmless.
+    """Submit a proof to the gateway, which verifies it before it answers; before that it is verified here, so that a
+    mistake costs nothing. Submitting the same proof again is harmless.
 
     Keep the id: `aligned aggregation status` finds the proof again.
 
     \b
     Example:
+      aligned aggregation submit --system sp1 --proof fib.proof --key fib.vk --devnet-account 5
       aligned aggregation submit --system risc0 --proof fib.proof --key fib.id --public-input fib.pub \\
           --wait final --output receipt.json --devnet-account 5
     """
-    files = ProofFiles(
-        AggregationSystem.from_wire(system), proof.read_bytes(), key.read_bytes(), public_input.read_bytes()
-    )
+    files = read_files(AggregationSystem.from_wire(system), proof, key, public_input)
+    if refusal := await refusal_of_aggregation(files):
+        raise refusal
     async with AggregationClient(network, account) as client:
         receipt = await client.submit(files, nonce=nonce, lifetime_s=lifetime_s, timeout_s=timeout_s)
         if until is not None:

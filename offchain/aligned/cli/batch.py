@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 from eth_account.signers.local import LocalAccount
 
-from aligned.cli.files import SYSTEM_NAMES, Ether, read_hex
+from aligned.cli.files import SYSTEM_HELP, Ether, System, read_hex
 from aligned.cli.options import TIMEOUT_HELP, UNTIL, network_options, signer_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console
+from aligned.cli.proof_files import Paths, read_proof
 from aligned.core.errors import MALFORMED_MESSAGE, ProtocolError
 from aligned.core.types import ProvingSystem, VerificationData
 from aligned.sdk.client import AlignedClient
@@ -29,9 +30,7 @@ def batch() -> None:
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
-@click.option(
-    "--system", type=click.Choice(SYSTEM_NAMES, case_sensitive=False), help="System of proof FILES."
-)
+@click.option("--system", type=System(), help=f"System of proof FILES: {SYSTEM_HELP}")
 @click.option("--generator", help="20-byte address committed in the leaves [default: the signer].")
 @click.option(
     "--store", "store_url", required=True, help="Folder, file:// or s3:// URL that the batch is uploaded to."
@@ -56,7 +55,7 @@ async def post(
     network: NetworkConfig,
     account: LocalAccount,
     files: tuple[Path, ...],
-    system: str | None,
+    system: ProvingSystem | None,
     generator: str | None,
     store_url: str,
     public_url: str,
@@ -102,7 +101,7 @@ async def post(
     return Result(answer, table, EXIT_OK if all(verified) else EXIT_FAILED)
 
 
-def read_proofs(file: Path, system: str | None, generator: bytes) -> list[VerificationData]:
+def read_proofs(file: Path, system: ProvingSystem | None, generator: bytes) -> list[VerificationData]:
     """The proofs of one file: a batch file, or a proof with its companions.
 
     Raises:
@@ -115,18 +114,10 @@ def read_proofs(file: Path, system: str | None, generator: bytes) -> list[Verifi
         raise click.UsageError(f"{file}: which proving system? give --system")
     if file.suffix != ".proof":
         raise ProtocolError(MALFORMED_MESSAGE, f"{file}: expected NAME.proof or a batch file NAME.cbor")
-    return [
-        VerificationData(
-            proving_system=ProvingSystem.from_wire(system),
-            proof=file.read_bytes(),
-            pub_input=_companion(file, ".pub"),
-            verification_key=_companion(file, ".vk"),
-            vm_program_code=_companion(file, ".id"),
-            proof_generator_addr=generator,
-        )
-    ]
+    pub, vk, program = (_companion(file, suffix) for suffix in (".pub", ".vk", ".id"))
+    return [read_proof(system, Paths(file, pub, vk, program), generator)]
 
 
-def _companion(file: Path, suffix: str) -> bytes | None:
+def _companion(file: Path, suffix: str) -> Path | None:
     beside = file.with_suffix(suffix)
-    return beside.read_bytes() if beside.is_file() else None
+    return beside if beside.is_file() else None

@@ -9,11 +9,30 @@ from typing import Any, TypeVar
 
 import click
 
-from aligned.core.types import ProvingSystem, VerificationData
+from aligned.cli.proof_files import Paths, read_proof
+from aligned.core.errors import ProtocolError
+from aligned.core.types import FIRST_EXTERNAL_SYSTEM, ProvingSystem
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SYSTEM_NAMES = [system.wire_name for system in ProvingSystem]
+SYSTEM_HELP = f"{', '.join(SYSTEM_NAMES)}, or External{FIRST_EXTERNAL_SYSTEM} to External255 for a plug-in."
+
+
+class System(click.ParamType):
+    """A click type: a proving system by its name, in any case."""
+
+    name = "system"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ProvingSystem:
+        """Parses; fails as wrong usage."""
+        if isinstance(value, ProvingSystem):
+            return value
+        names = {name.lower(): name for name in SYSTEM_NAMES}
+        try:
+            return ProvingSystem.from_wire(names.get(value.lower()) or value.capitalize())
+        except ProtocolError:
+            self.fail(f"no proving system {value[:64]!r}: {SYSTEM_HELP}", param, ctx)
 
 
 def proof_options(function: F) -> F:
@@ -27,41 +46,36 @@ def proof_options(function: F) -> F:
 def proof_parts(function: F) -> F:
     """As `proof_options`, for a command that takes `proof_file` in its own way."""
 
-    @click.option("--system", type=click.Choice(SYSTEM_NAMES, case_sensitive=False), required=True)
-    @click.option("--public-input", type=FILE, help="Public values, journal or public inputs.")
+    @click.option("--system", type=System(), required=True, help=SYSTEM_HELP)
+    @click.option(
+        "--public-input",
+        type=FILE,
+        help="Public values, journal or public inputs [default: those in the proof's file, where it holds them].",
+    )
     @click.option("--vk", type=FILE, help="Verification key (SP1: the 104-byte key or its 32-byte hash).")
     @click.option("--program", type=FILE, help="Program identity (RISC0: the 32-byte image id).")
     @click.option(
         "--generator", help="20-byte address committed in the leaf [default: the signer, else zero]."
     )
+    @click.option("--exact", is_flag=True, help="Send the files byte for byte, as they are.")
     @functools.wraps(function)
     def with_data(
         *args: Any,
-        system: str,
+        system: ProvingSystem,
         proof_file: Path,
         public_input: Path | None,
         vk: Path | None,
         program: Path | None,
         generator: str | None,
+        exact: bool,
         **options: Any,
     ) -> Any:
         account = options.get("account")
-        address = generator or (account.address if account else "0x" + "00" * 20)
-        data = VerificationData(
-            proving_system=ProvingSystem.from_wire(system),
-            proof=proof_file.read_bytes(),
-            pub_input=_content(public_input),
-            verification_key=_content(vk),
-            vm_program_code=_content(program),
-            proof_generator_addr=read_hex(address, 20, "--generator"),
-        )
-        return function(*args, data=data, **options)
+        address = read_hex(generator or (account.address if account else "0x" + "00" * 20), 20, "--generator")
+        paths = Paths(proof_file, public_input, vk, program, exact)
+        return function(*args, data=read_proof(system, paths, address), **options)
 
     return with_data  # type: ignore[return-value]
-
-
-def _content(file: Path | None) -> bytes | None:
-    return None if file is None else file.read_bytes()
 
 
 def read_hex(text: str, length: int, name: str) -> bytes:

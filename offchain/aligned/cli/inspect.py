@@ -10,6 +10,7 @@ from aligned.cli.files import proof_parts
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command
 from aligned.core.commitment import commit
 from aligned.core.types import VerificationData
+from aligned.sdk.proof_warnings import proof_warnings
 
 
 @click.group()
@@ -25,13 +26,15 @@ def proof() -> None:
 async def inspect(data: VerificationData, verify: bool) -> Result:
     """Print what a batch commits to for this proof: sizes, commitments, leaf, and whether it verifies.
 
-    The aux commitment is what a contract checks to know which program or circuit was proved.
+    The aux commitment is what a contract checks to know which program or circuit was proved. Files of Circom's other
+    tools are read as snarkjs would have written them, and what is changed is said: a batch commits to these bytes.
 
     \b
     Example:
       aligned proof inspect fib.proof --system SP1 --vk fib.vk
     """
     parts = commit(data)
+    warnings = [warning.to_dict() for warning in proof_warnings(data)]
     facts: dict[str, object] = {
         "system": data.proving_system.wire_name,
         "size_bytes": data.size_bytes,
@@ -40,6 +43,7 @@ async def inspect(data: VerificationData, verify: bool) -> Result:
         "aux_commitment": "0x" + parts.aux.hex(),
         "generator": "0x" + parts.generator.hex(),
         "leaf": "0x" + parts.leaf.hex(),
+        "warnings": warnings,
     }
     if not verify:
         return Result(facts)

@@ -11,6 +11,7 @@ from rich.table import Table
 from aligned.cli.files import Ether, Hex, proof_options
 from aligned.cli.options import TIMEOUT_HELP, UNTIL, network_options, signer_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console
+from aligned.cli.proof_files import refusal_here
 from aligned.core.commitment import commit
 from aligned.core.errors import AlignedError
 from aligned.core.text import decode_text
@@ -47,7 +48,7 @@ async def submit(
     timeout_s: float | None,
     output: Path | None,
 ) -> Result:
-    """Submit a proof to the batcher.
+    """Submit a proof to the batcher. It is verified here first, so that a mistake costs nothing.
 
     With --wait the answer is what `verifyBatchInclusion` takes on chain. Without it, keep the leaf: `aligned wait`
     finds the proof again.
@@ -55,13 +56,18 @@ async def submit(
     \b
     Examples:
       aligned submit --system SP1 --proof fib.proof --vk fib.vk --devnet-account 5
+      aligned submit --system CircomGroth16Bn256 --proof proof.json --public-input public.json \\
+          --vk verification_key.json --devnet-account 5
       aligned submit --system Risc0 --proof fib.proof --program fib.id --public-input fib.pub \\
           --wait verified --json --keystore key.json --password-file key.pass > verified.json
     """
     async with AlignedClient(network, account) as client:
-        results = await client.submit(
-            [data] * repetitions, max_fee_wei=max_fee, nonce=nonce, timeout_s=timeout_s or _SUBMIT_S
-        )
+        if refusal := await refusal_here(data):
+            results = [SubmitResult(index, data, error=refusal) for index in range(repetitions)]
+        else:
+            results = await client.submit(
+                [data] * repetitions, max_fee_wei=max_fee, nonce=nonce, timeout_s=timeout_s or _SUBMIT_S
+            )
         rows: list[dict[str, object]] = []
         inclusions: list[Inclusion] = []
         for result in results:
@@ -69,7 +75,8 @@ async def submit(
             rows.append(_row(result, inclusion))
             inclusions += [inclusion] if isinstance(inclusion, Inclusion) else []
     if output is not None and inclusions:
-        output.write_text(inclusions[0].verification_data().to_json() + "\n")
+        saved = inclusions[0].verification_data().to_json(results[0].warnings)
+        output.write_text(saved + "\n")
     is_good = all("error" not in row for row in rows)
     return Result({"ok": is_good, "proofs": rows}, _table(rows), EXIT_OK if is_good else EXIT_FAILED)
 
@@ -93,10 +100,12 @@ def _row(result: SubmitResult, inclusion: Inclusion | AlignedError | None) -> di
     row |= {"leaf": "0x" + commit(result.data).leaf.hex()}
     if isinstance(result.receipt, Receipt):
         row["receipt"] = result.receipt.to_dict()
+    if result.warnings:
+        row["warnings"] = [warning.to_dict() for warning in result.warnings]
     if isinstance(inclusion, Inclusion):
         row["state"] = str(inclusion.state)
         row["confirmations"] = inclusion.confirmations
-        row["verification_data"] = inclusion.verification_data().to_dict()
+        row["verification_data"] = inclusion.verification_data().to_dict(result.warnings)
     if isinstance(inclusion, AlignedError):
         row["error"] = {"code": inclusion.code, "message": inclusion.message, "context": inclusion.context}
     return row

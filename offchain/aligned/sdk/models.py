@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -13,6 +14,7 @@ from aligned.core.commitment import Commitments, leaf_hash
 from aligned.core.errors import INVALID_PROOF, MALFORMED_MESSAGE, AlignedError, ProofError, ProtocolError
 from aligned.core.merkle import verify_path
 from aligned.core.types import ADDRESS_BYTES, HASH_BYTES, InclusionProof, VerificationData
+from aligned.sdk.proof_warnings import ProofWarning, proof_warnings
 
 
 class State(StrEnum):
@@ -97,6 +99,11 @@ class SubmitResult:
     receipt: Receipt | None = None
     error: AlignedError | None = None
 
+    @property
+    def warnings(self) -> tuple[ProofWarning, ...]:
+        """What to know of the proof although it is valid: a key that anybody can make proofs under."""
+        return proof_warnings(self.data)
+
     def unwrap(self) -> Receipt:
         """The receipt.
 
@@ -169,14 +176,15 @@ class ProofVerificationData:
         arguments = (getattr(self, field.name) for field in fields(self))
         return contract_abi("AlignedLayerServiceManager").functions["verifyBatchInclusion"].encode(*arguments)
 
-    def to_dict(self) -> dict[str, object]:
-        """JSON form: bytes as 0x text."""
+    def to_dict(self, warnings: Sequence[ProofWarning] = ()) -> dict[str, object]:
+        """JSON form: bytes as 0x text, and `warnings` where there are any."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _hex(value) if isinstance(value, bytes) else value for name, value in values.items()}
+        texts = {name: _hex(value) if isinstance(value, bytes) else value for name, value in values.items()}
+        return texts | ({"warnings": [warning.to_dict() for warning in warnings]} if warnings else {})
 
-    def to_json(self) -> str:
-        """One JSON object; `from_json` reads it back."""
-        return json.dumps(self.to_dict(), indent=2)
+    def to_json(self, warnings: Sequence[ProofWarning] = ()) -> str:
+        """One JSON object; `from_json` reads it back, without the warnings."""
+        return json.dumps(self.to_dict(warnings), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> ProofVerificationData:

@@ -11,7 +11,11 @@ from tests.integration.gateway.submitter import Proof, Submitter, risc0, sp1
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.parametrize("proof", [sp1(), risc0(), risc0(suffix="receipt")], ids=["sp1", "risc0", "receipt"])
+@pytest.mark.parametrize(
+    "proof",
+    [sp1(), risc0(), risc0(suffix="receipt"), risc0("zkverify/3.0.0_succinct_16", "receipt")],
+    ids=["sp1", "risc0", "receipt", "succinct"],
+)
 async def test_submit__valid_proof__is_pending_and_charged(
     gateway: Running, user: Submitter, proof: Proof
 ) -> None:

@@ -21,6 +21,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(verify_risc0, module)?)?;
     module.add_function(wrap_pyfunction!(verify_aggregatable, module)?)?;
     module.add_function(wrap_pyfunction!(verify_circom_groth16, module)?)?;
+    module.add_function(wrap_pyfunction!(file_kind, module)?)?;
     module.add_function(wrap_pyfunction!(sp1_public_values, module)?)?;
     module.add_function(wrap_pyfunction!(risc0_journal, module)?)?;
     module.add_function(wrap_pyfunction!(sp1_vkey_hash, module)?)
@@ -64,6 +65,11 @@ fn verify_aggregatable(
 ) -> PyResult<Verdict> {
     let system = System::from_id(system).map_err(PyValueError::new_err)?;
     Ok(judge(py, || system.verify(&UserProof { key, public_inputs, proof }).map(drop)))
+}
+
+#[pyfunction]
+fn file_kind(content: &[u8]) -> Option<&'static str> {
+    circom::describe(content)
 }
 
 #[pyfunction]

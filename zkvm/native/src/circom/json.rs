@@ -20,6 +20,8 @@ struct ProofText {
     pi_b: G2Text,
     pi_c: G1Text,
     protocol: String,
+    /// rapidsnark writes none; the key names it.
+    #[serde(default = "bn128")]
     curve: String,
 }
 
@@ -49,6 +51,10 @@ const LEAST_BYTES_PER_POINT: usize = 128;
 
 const WANTED_PROOF: &str = "expected snarkjs' proof.json (fields pi_a, pi_b, pi_c, protocol and curve, no others)";
 const WANTED_KEY: &str = "expected snarkjs' verification_key.json (`snarkjs zkey export verificationkey`)";
+
+fn bn128() -> String {
+    "bn128".into()
+}
 
 /// Decodes `proof.json`.
 pub fn proof(json: &[u8]) -> Outcome<Proof<Bn254>> {

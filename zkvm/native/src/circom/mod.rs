@@ -4,6 +4,8 @@ mod inputs;
 mod json;
 mod kinds;
 
+pub use kinds::describe;
+
 use crate::groth16;
 use crate::verdict::{Code, Outcome};
 
