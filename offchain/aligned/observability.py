@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 import aligned
 
@@ -109,6 +109,13 @@ class Metrics:
             buckets=_LATENCY_BUCKETS_S,
             registry=self.registry,
         )
+        self._pruned = Counter(
+            f"{self.prefix}_pruned_rows", "Rows deleted for their age", ["what"], registry=self.registry
+        )
+
+    def pruned(self, what: str, rows: int) -> None:
+        """Notes rows that were deleted because nothing needs them any more."""
+        self._pruned.labels(what).inc(rows)
 
     def succeeded(self, loop: str) -> None:
         """Notes that `loop` did its work just now."""

@@ -36,10 +36,11 @@ from aligned.chain.contracts import PaymentService, ServiceManager
 from aligned.chain.deployment import Deployment
 from aligned.core.types import ProvingSystem
 from aligned.loops import repeat, run_all
-from aligned.settings import BatcherSettings, Settings
+from aligned.settings import BatcherSettings, RetentionSettings, Settings
 from aligned.storage.connect import open_database
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database
+from aligned.storage.retention import NIGHTLY_POLL_S, Nightly
 from aligned.verifiers.pool import VerifierPool
 from aligned.wire.batcher_replies import ServerLimits
 
@@ -65,6 +66,7 @@ class Context:
     store: ObjectStore
     pool: VerifierPool
     signer: ReceiptSigner
+    retention: RetentionSettings
 
 
 @asynccontextmanager
@@ -94,6 +96,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             store=ObjectStore.from_url(settings.store.url, settings.store.public_base_url),
             pool=await stack.enter_async_context(pool),
             signer=ReceiptSigner(account, network.chain_id, payments.address),
+            retention=settings.retention,
         )
 
 
@@ -158,8 +161,12 @@ class Batcher:
             loop("follow", self._follower.step, poll_s),
             _interrupted(stop, loop("settle", self._settler.step, _SETTLE_POLL_S)),
             loop("reconcile", reconciler.step, _RECONCILE_POLL_S),
+            repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             serve_until(self._server, stop, self.port),
         )
+
+    def _nightly(self) -> Nightly:
+        return Nightly(self._context.db, "batcher", self._context.retention, self._metrics)
 
     def _services(self) -> Services:
         own, context = self._context.settings, self._context

@@ -28,6 +28,7 @@ from aligned.serving import serve
 from aligned.settings import Settings
 from aligned.storage.connect import open_database
 from aligned.storage.postgres import Database
+from aligned.storage.retention import NIGHTLY_POLL_S, Nightly
 
 log = structlog.get_logger(__name__)
 # How often votes in the database are looked at; a reached quorum should not wait for a slow chain poll.
@@ -85,6 +86,7 @@ class Aggregator:
         self._context = context
         self._follower: Follower | None = None
         self._metrics = AggregatorMetrics()
+        self._retention = Nightly(context.db, "aggregator", context.settings.retention, self._metrics)
         self._tasks = TaskStore(context.db)
         self._ballots = BallotBox(context.db)
         patience = Patience(
@@ -115,6 +117,7 @@ class Aggregator:
                 repeat("collect", self._collector.step, stop, _COLLECT_POLL_S)
                 for _ in range(own.task_workers)
             ),
+            repeat("retention", self._retention.step, stop, NIGHTLY_POLL_S),
             serve(self.app, own.host, own.port, stop),
         )
 

@@ -1,11 +1,10 @@
-"""config check, config show, db migrate."""
+"""config check, config show."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
-from pydantic import SecretStr
 
 from aligned.cli.options import config_option
 from aligned.cli.output import Result, command
@@ -13,10 +12,6 @@ from aligned.core.errors import ProtocolError
 from aligned.observability import redact
 from aligned.settings import INVALID_SETTINGS, load
 from aligned.settings import check as find_problems
-from aligned.storage.postgres import Database, migrate
-
-# poller, gateway and proof aggregator share one database: aggregation.
-ROLES = ("batcher", "operator", "aggregator", "aggregation")
 
 
 @click.group()
@@ -52,27 +47,3 @@ async def show(config: Path | None) -> Result:
     shown = load(config).model_dump(mode="json")
     # Keys of RPC providers are in their URLs.
     return Result({section: redact(fields) for section, fields in shown.items()})
-
-
-@click.group()
-def db() -> None:
-    """Look after a role's database."""
-
-
-@db.command(name="migrate")
-@click.argument("role", type=click.Choice(ROLES))
-@command
-@config_option
-async def migrate_role(role: str, config: Path | None) -> Result:
-    """Bring the database of ROLE to this version's schema (the role itself does so at start).
-
-    \b
-    Example:
-      ALIGNED__DATABASE__URL=postgresql://… aligned db migrate batcher
-    """
-    url: SecretStr | None = load(config).database.url
-    if url is None:
-        raise click.UsageError("no database.url: an embedded database is migrated by its role at start")
-    async with Database(url.get_secret_value()) as database:
-        await migrate(database, role)
-    return Result({"role": role, "migrated": True})

@@ -32,7 +32,7 @@ _COMMANDS: Final = {
     "proof-aggregator": "aligned.cli.aggregation_roles:proof_aggregator",
     "prover": "aligned.cli.prover:prover",
     "config": "aligned.cli.admin:config",
-    "db": "aligned.cli.admin:db",
+    "db": "aligned.cli.database:db",
     "devnet": "aligned.cli.devnet:devnet",
     "demo": "aligned.cli.devnet:demo",
 }

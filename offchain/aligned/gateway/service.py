@@ -31,6 +31,7 @@ from aligned.settings import Settings
 from aligned.storage.aggregation import submissions
 from aligned.storage.connect import open_database
 from aligned.storage.objects import ObjectStore
+from aligned.storage.retention import NIGHTLY_POLL_S, Nightly
 from aligned.storage.statements import open_statements
 from aligned.verifiers.pool import VerifierPool
 
@@ -138,8 +139,13 @@ class Gateway:
             *self._verification.loops(stop),
             self._feed.run(stop),
             repeat("gauges", self._show, stop, _GAUGES_S),
+            repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             serve(self.app, own.host, own.port, stop, _READ_BYTES),
         )
+
+    def _nightly(self) -> Nightly:
+        context = self._context
+        return Nightly(context.stores.db, "aggregation", context.settings.retention, self._metrics)
 
     async def _sweep(self) -> None:
         """Removes what gateways that were killed left: uploads, and stored proofs that became no row."""

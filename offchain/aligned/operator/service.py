@@ -26,6 +26,7 @@ from aligned.settings import OperatorSettings, Settings
 from aligned.storage.batch_files import DownloadLimits
 from aligned.storage.connect import open_database
 from aligned.storage.postgres import Database
+from aligned.storage.retention import NIGHTLY_POLL_S, Nightly
 from aligned.verifiers.pool import VerifierPool
 from aligned.verifiers.registry import supported_systems
 
@@ -91,6 +92,7 @@ class Operator:
         self._db = db
         self._follower: Follower | None = None
         self._metrics = OperatorMetrics()
+        self._retention = Nightly(db, "operator", settings.retention, self._metrics)
         self._tasks = TaskStore(db, own.aggregator_urls)
         policy = _policy(own, pool.workers, backoff)
         self._steps = policy.slots.steps
@@ -120,6 +122,7 @@ class Operator:
                 for _ in range(own.report_workers)
             ),
             repeat("expire", self._expiry.step, stop, poll_s),
+            repeat("retention", self._retention.step, stop, NIGHTLY_POLL_S),
             serve(app, own.host, own.port, stop),
         )
 

@@ -17,6 +17,7 @@ from aligned.payments_poller.metrics import PollerMetrics
 from aligned.serving import create_app, serve
 from aligned.settings import Settings
 from aligned.storage.connect import open_database
+from aligned.storage.retention import NIGHTLY_POLL_S, Nightly
 
 _GAUGES_S = 5.0
 log = structlog.get_logger(__name__)
@@ -41,11 +42,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             settings.chain.event_confirmations,
             metrics,
         )
-        await _follow(settings, follower, metrics, stop)
+        nightly = Nightly(db, "aggregation", settings.retention, metrics)
+        await _follow(settings, follower, nightly, metrics, stop)
 
 
 async def _follow(
-    settings: Settings, follower: Follower, metrics: PollerMetrics, stop: asyncio.Event
+    settings: Settings, follower: Follower, nightly: Nightly, metrics: PollerMetrics, stop: asyncio.Event
 ) -> None:
     async def ready() -> dict[str, object]:
         follower.check_alive(settings.chain.max_lag_s)
@@ -61,5 +63,6 @@ async def _follow(
         stop,
         follower.run(stop, settings.chain.poll_s),
         repeat("gauges", show, stop, _GAUGES_S),
+        repeat("retention", nightly.step, stop, NIGHTLY_POLL_S),
         serve(app, settings.poller.host, settings.poller.port, stop),
     )

@@ -33,6 +33,7 @@ from aligned.serving import create_app, serve
 from aligned.settings import ProofAggregatorSettings, Settings
 from aligned.storage.connect import open_database
 from aligned.storage.objects import ObjectStore
+from aligned.storage.retention import NIGHTLY_POLL_S, Nightly
 
 _GWEI = 10**9
 _CLEAN_S = 10.0
@@ -140,6 +141,10 @@ class ProofAggregator:
         self._status = Status(context, readers, settings.chain.max_lag_s, own.low_balance_gwei * _GWEI)
         self.app = create_app("Aligned proof aggregator", self._status.ready, context.metrics.render)
 
+    def _nightly(self) -> Nightly:
+        context = self._context
+        return Nightly(context.db, "aggregation", self._settings.retention, context.metrics)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Runs all loops until `stop`."""
         own, poll_s = self._settings.proof_aggregator, self._settings.proof_aggregator.poll_s
@@ -158,5 +163,6 @@ class ProofAggregator:
             repeat("gauges", self._status.show, stop, _GAUGES_S),
             self._revocations.run(stop, self._settings.chain.poll_s),
             *(() if self._intake is None else self._intake.loops(stop, self._settings.chain.poll_s)),
+            repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             serve(self.app, own.host, own.port, stop),
         )

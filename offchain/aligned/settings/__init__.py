@@ -10,6 +10,7 @@ from aligned.settings.aggregation import (
     ProofAggregatorSettings,
 )
 from aligned.settings.loading import ENV_PREFIX, INVALID_SETTINGS, Settings, check, load
+from aligned.settings.retention import RetentionSettings
 from aligned.settings.sections import (
     MIB,
     AggregatorSettings,
@@ -36,6 +37,7 @@ __all__ = [
     "OperatorSettings",
     "PollerSettings",
     "ProofAggregatorSettings",
+    "RetentionSettings",
     "SdkSettings",
     "Settings",
     "StoreSettings",

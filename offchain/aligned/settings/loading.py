@@ -21,6 +21,7 @@ from aligned.settings.aggregation import (
     PollerSettings,
     ProofAggregatorSettings,
 )
+from aligned.settings.retention import RetentionSettings
 from aligned.settings.sections import (
     AggregatorSettings,
     BatcherSettings,
@@ -55,6 +56,10 @@ class Settings(BaseSettings):
     )
     intake: IntakeSettings = Field(
         default_factory=IntakeSettings, description="proofs of fast-mode batches in the proof aggregator"
+    )
+    retention: RetentionSettings = Field(
+        default_factory=RetentionSettings,
+        description="how long each role keeps rows that nothing needs any more",
     )
     sdk: SdkSettings = Field(default_factory=SdkSettings, description="client and command line")
 

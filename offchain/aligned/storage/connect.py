@@ -26,7 +26,7 @@ async def open_database(settings: DatabaseSettings, role: str) -> AsyncIterator[
         DependencyError: the server does not answer or does not start.
     """
     with ExitStack() as stack:
-        url = _configured_url(settings)
+        url = configured_url(settings)
         if url is None:
             server = _embedded(settings, role)
             stack.enter_context(server)
@@ -41,7 +41,12 @@ def _embedded(settings: DatabaseSettings, role: str) -> EmbeddedPostgres | Share
     return SharedPostgres(folder) if role in _SHARED else EmbeddedPostgres(folder)
 
 
-def _configured_url(settings: DatabaseSettings) -> str | None:
+def configured_url(settings: DatabaseSettings) -> str | None:
+    """The URL that the settings or their file have; None: an embedded server is meant.
+
+    Raises:
+        ProtocolError: invalid_settings for an unreadable `url_file`.
+    """
     if settings.url is not None:
         return settings.url.get_secret_value()
     if settings.url_file is None:

@@ -15,7 +15,7 @@ from eth_account import Account
 
 from aligned.batcher.receipts import ReceiptSigner
 from aligned.batcher.service import Batcher, Context
-from aligned.settings import BatcherSettings
+from aligned.settings import BatcherSettings, RetentionSettings
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database, migrate
 from aligned.verifiers.pool import VerifierPool
@@ -62,7 +62,9 @@ async def running_batcher(
     signer = ReceiptSigner(Account.from_key(BATCHER_KEY), CHAIN_ID, PAYMENT_SERVICE)
     store = ObjectStore.from_url(str(folder), "http://127.0.0.1:1")
     settings = BatcherSettings.model_validate({"port": 0, "final_depth_blocks": 4} | changes)
-    context = Context(settings, 0.05, CHAIN_ID, PAYMENT_SERVICE, db, chain, store, pool, signer)
+    context = Context(
+        settings, 0.05, CHAIN_ID, PAYMENT_SERVICE, db, chain, store, pool, signer, RetentionSettings()
+    )
     batcher, stop = Batcher(context), asyncio.Event()
     task = asyncio.create_task(batcher.run(stop))
     await asyncio.wait((task, batcher.port), return_when=asyncio.FIRST_COMPLETED)
