@@ -105,9 +105,7 @@ async def aggregated(db: Database, root: str, state: str, index: int) -> None:
         f" ({number}, 0, 1, 'native', 'joined', {HASH[root]}, 1, '') RETURNING id",
     )
     await proof(db, index, state, f"{number}, 0, '', {chunk[0]['id']}, 0", OLD)
-    await sql(
-        db, f"INSERT INTO blobs VALUES ({number}, 0, {HASH['01']}, decode(repeat('00', 48), 'hex'))"
-    )
+    await sql(db, f"INSERT INTO blobs VALUES ({number}, 0, {HASH['01']}, decode(repeat('00', 48), 'hex'))")
 
 
 async def proof(db: Database, index: int, state: str, place: str, at: str) -> None:
