@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from eth_account.signers.local import LocalAccount
 
+from aligned.chain.accounts import DEVNET_CHAIN_ID
 from aligned.chain.client import ChainClient
 from aligned.chain.fees import Caps
 from aligned.chain.sender import TxSender
 from aligned.settings import ChainSettings
 from aligned.storage.postgres import Database
+
+# Ten slots of the main network.
+_MAX_HEAD_AGE_S = 120.0
 
 
 def chain_client(settings: ChainSettings) -> ChainClient:
@@ -18,7 +22,16 @@ def chain_client(settings: ChainSettings) -> ChainClient:
         settings.chain_id,
         timeout_s=settings.request_timeout_s,
         log_range_blocks=settings.log_range_blocks,
+        max_head_age_s=max_head_age_s(settings),
+        head_look_s=settings.head_look_s,
     )
+
+
+def max_head_age_s(settings: ChainSettings) -> float | None:
+    """How old a head may be; None on a devnet that mines on demand."""
+    if settings.max_head_age_s is None and settings.chain_id != DEVNET_CHAIN_ID:
+        return _MAX_HEAD_AGE_S
+    return settings.max_head_age_s
 
 
 def tx_sender(

@@ -1,88 +1,60 @@
-"""JSON-RPC over several HTTP endpoints: failover, health, and errors sorted by what they mean."""
+"""JSON-RPC over several HTTP endpoints: failover, health, broadcast to all, and what metrics need to know of it."""
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
-import aiohttp
-from web3 import AsyncHTTPProvider
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint
+from aligned.chain.endpoint import Endpoint
+from aligned.chain.heads import HeadRules
+from aligned.chain.node import EndpointStatus, Node
+from aligned.chain.rpc_errors import RpcError
+from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 
-from aligned.chain.errors import WRONG_CHAIN, TxReverted
-from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError, ProtocolError
+__all__ = ["EndpointStatus", "RpcError", "RpcPool"]
 
 T = TypeVar("T")
 
-_COOL_DOWN_S = 5.0
-_INVALID_PARAMS = -32602
-_REVERTED = 3
-# What public nodes say when a log query asks for too much; wording differs by provider.
-_RANGE_WORDS = (
-    "too many results",
-    "more than",
-    "block range",
-    "range too",
-    "range is too",
-    "max range",
-    "query returned",
-    "response size",
-    "limit exceeded",
-    "exceeds the",
-    "exceed maximum",
-    "query timeout",
-)
-
-
-class RpcError(DependencyError):
-    """A node answered with an error that is not a revert.
-
-    Attributes:
-        rpc_code: JSON-RPC code.
-    """
-
-    def __init__(self, rpc_code: int, message: str) -> None:
-        super().__init__(CHAIN_UNAVAILABLE, f"{message} (JSON-RPC code {rpc_code})")
-        self.rpc_code = rpc_code
-        self.text = message.lower()
-
-    @property
-    def is_range_error(self) -> bool:
-        """Whether a smaller block range may be answered."""
-        return any(words in self.text for words in _RANGE_WORDS)
-
-
-@dataclass(slots=True)
-class _Endpoint:
-    provider: AsyncHTTPProvider
-    name: str
-    chain_checked: bool = False
-    retry_at: float = 0.0
+_NO_RULES = HeadRules(None)
+# An endpoint that says nothing must not hold up the choice among those that do.
+_LOOK_TIMEOUT_S = 2.0
+_SHORTEST_LOOK_S = 1.0
+HEAD_FROZEN = "head_frozen"
 
 
 class RpcPool:
-    """Endpoints in order of preference.
+    """Endpoints in order of preference: the first one that is well and up to date is asked.
 
     Args:
         urls: HTTP(S) URLs of nodes of one chain.
         chain_id: an endpoint of another chain is never used.
         timeout_s: for one request to one endpoint.
+        look_s: pause between looks at the heads of all endpoints.
     """
 
-    def __init__(self, urls: Sequence[str], chain_id: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        chain_id: int,
+        timeout_s: float,
+        *,
+        rules: HeadRules = _NO_RULES,
+        look_s: float = 10.0,
+    ) -> None:
         if not urls:
             raise DependencyError(CHAIN_UNAVAILABLE, "no RPC URL configured")
-        timeout = {"timeout": aiohttp.ClientTimeout(total=timeout_s)}
-        self._endpoints = [
-            _Endpoint(AsyncHTTPProvider(url, timeout, exception_retry_configuration=None), _host(url))
-            for url in urls
-        ]
-        self._chain_id = chain_id
+        genesis: list[object] = []
+        self._nodes = [Node(Endpoint(url, timeout_s), chain_id, genesis) for url in urls]
+        self._rules = rules
+        self._look_s = look_s
+        # With one endpoint there is nothing to choose: its head is looked at for the metrics only, and later.
+        self._next_look = 0.0 if len(urls) > 1 else time.monotonic() + look_s
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._looked_at = -_SHORTEST_LOOK_S
+        self._failures: list[DependencyError] = []
         self._pins = False
 
     def pinned(self) -> Self:
@@ -96,99 +68,137 @@ class RpcPool:
         return view
 
     async def close(self) -> None:
-        """Closes all connections."""
-        for endpoint in self._endpoints:
-            await endpoint.provider.disconnect()
+        """Ends what runs beside the requests, and closes all connections of this event loop."""
+        loop = asyncio.get_running_loop()
+        mine = [task for task in self._tasks if task.get_loop() is loop]
+        for task in mine:
+            task.cancel()
+        await asyncio.gather(*mine, return_exceptions=True)
+        for node in self._nodes:
+            await node.endpoint.close()
 
-    async def request(self, method: str, *params: object, decode: Callable[[Any], T]) -> T:
+    def status(self) -> tuple[EndpointStatus, ...]:
+        """Every endpoint as it is known now, best first in the order of the settings; asks nothing."""
+        outdated = self._outdated()
+        return tuple(node.status(is_outdated=late) for node, late in zip(self._nodes, outdated, strict=True))
+
+    async def check_head(self) -> None:
+        """For readiness: looks at all heads now.
+
+        Raises:
+            DependencyError: head_frozen when the newest one is too old; otherwise what keeps each from answering.
+        """
+        failures = await self._look_now()
+        heads = [node.head for node in self._nodes if node.head is not None and node.is_alive]
+        if any(self._rules.is_fresh(head) for head in heads):
+            return
+        if not heads:
+            raise failures[0] if failures else DependencyError(CHAIN_UNAVAILABLE, "no endpoint has a head")
+        newest = max(heads, key=lambda head: head.timestamp)
+        age_s = newest.age_s(self._rules.clock())
+        raise DependencyError(
+            HEAD_FROZEN,
+            f"newest block {newest.number} is {age_s:.0f} s old, at most {self._rules.max_age_s:g} s are expected:"
+            " no configured node follows the chain",
+        )
+
+    async def request(
+        self, method: str, *params: object, decode: Callable[[Any], T], seek: bool = False
+    ) -> T:
         """Result of the first endpoint that answers usefully.
 
         Args:
             decode: makes the value of the raw JSON result; what it cannot read is the endpoint's failure.
+            seek: None is believed only when no endpoint knows better.
 
         Raises:
             TxReverted: the contract refused; no other endpoint is asked, the answer would be the same.
-            RpcError: an error that concerns the request itself, or the last endpoint's error.
+            RpcError: the error of an endpoint that answered with one, when none had a result.
             DependencyError: chain_unavailable, wrong_chain: no endpoint is usable.
         """
-        last: DependencyError = DependencyError(CHAIN_UNAVAILABLE, "no endpoint")
-        for endpoint in sorted(self._endpoints, key=lambda item: max(0.0, item.retry_at - time.monotonic())):
+        await self._look_when_due()
+        failure: DependencyError | None = None
+        absent: list[T] = []
+        for node in self._in_order(method):
             try:
-                if not endpoint.chain_checked:
-                    await self._check_chain(endpoint)
-                found = _decoded(endpoint, method, await _ask(endpoint, method, params), decode)
-            except RpcError as error:
-                if (
-                    method == "eth_sendRawTransaction"
-                    or error.rpc_code == _INVALID_PARAMS
-                    or error.is_range_error
-                ):
-                    raise
-                last = _cool_down(endpoint, error)
+                found = await node.ask(method, params, decode)
             except DependencyError as error:
-                last = _cool_down(endpoint, error)
-            else:
-                if self._pins:
-                    self._endpoints = [endpoint]
+                if failure is None or not isinstance(failure, RpcError):
+                    failure = error
+                continue
+            if self._pins:
+                self._nodes = [node]
+            if found is not None or not seek:
                 return found
-        raise last
+            absent.append(found)
+        if absent:
+            return absent[0]
+        raise failure or DependencyError(CHAIN_UNAVAILABLE, "no endpoint")
 
-    async def _check_chain(self, endpoint: _Endpoint) -> None:
-        found = await _ask(endpoint, "eth_chainId", ())
-        if found != hex(self._chain_id):
-            raise DependencyError(
-                WRONG_CHAIN, f"{endpoint.name} serves chain {found}, expected {self._chain_id}"
-            )
-        endpoint.chain_checked = True
+    async def broadcast(self, raw: str) -> None:
+        """Hands a signed transaction to all endpoints; returns as soon as one of them has it.
+
+        Raises:
+            RpcError: every endpoint that answered refused it.
+            DependencyError: no endpoint answered.
+        """
+        waiting: set[asyncio.Task[None]] = {self._start(node.offer(raw)) for node in self._nodes}
+        failures: list[Exception] = []
+        while waiting:
+            # The others go on beside it: more nodes that know it are more that may pass it on.
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            outcomes = [task.exception() for task in done]
+            if None in outcomes:
+                return
+            failures += [error for error in outcomes if isinstance(error, Exception)]
+        raise _most_telling(failures)
+
+    def _in_order(self, method: str) -> list[Node]:
+        """Well before ill, up to date before behind; among equals as the settings have them."""
+        late = {id(node): is_late for node, is_late in zip(self._nodes, self._outdated(), strict=True)}
+        # Whoever is pinned is asked for everything.
+        wanted = None if self._pins else method
+        return sorted(self._nodes, key=lambda node: (node.lacks(wanted), node.pause_s > 0, late[id(node)]))
+
+    def _outdated(self) -> list[bool]:
+        return self._rules.outdated([node.head for node in self._nodes])
+
+    async def _look_when_due(self) -> None:
+        """The first look is waited for, for a moment; later ones go on beside the requests."""
+        now = time.monotonic()
+        if now < self._next_look or self._pins:
+            return
+        is_first = self._next_look == 0.0
+        self._next_look = now + self._look_s
+        look = self._start(self._look())
+        if is_first:
+            await asyncio.wait({look}, timeout=_LOOK_TIMEOUT_S)
+
+    async def _look_now(self) -> list[DependencyError]:
+        """Strangers may cause it, so not more than once in a while."""
+        if time.monotonic() - self._looked_at >= _SHORTEST_LOOK_S:
+            self._looked_at = time.monotonic()
+            self._failures = await self._look()
+        return self._failures
+
+    async def _look(self) -> list[DependencyError]:
+        outcomes = await asyncio.gather(*(node.look() for node in self._nodes), return_exceptions=True)
+        return [error for error in outcomes if isinstance(error, DependencyError)]
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at by whoever still waits; nobody need
 
 
-def _host(url: str) -> str:
-    # Never the whole URL: user, path and query are where keys are.
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-
-
-def _cool_down(endpoint: _Endpoint, error: DependencyError) -> DependencyError:
-    endpoint.retry_at = time.monotonic() + _COOL_DOWN_S
-    return error
-
-
-async def _ask(endpoint: _Endpoint, method: str, params: Sequence[object]) -> Any:
-    try:
-        answer = await endpoint.provider.make_request(RPCEndpoint(method), list(params))
-    except (TimeoutError, aiohttp.ClientError, Web3Exception, OSError, ValueError) as error:
-        # The text of some of these holds the URL, which may hold a key.
-        raise DependencyError(
-            CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: {type(error).__name__}"
-        ) from None
-    if isinstance(answer, dict) and answer.get("error") is not None:
-        raise _fault(answer["error"])
-    if not isinstance(answer, dict) or "result" not in answer:
-        raise DependencyError(CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: answer without a result")
-    return answer["result"]
-
-
-def _decoded(endpoint: _Endpoint, method: str, answer: Any, decode: Callable[[Any], T]) -> T:
-    try:
-        return decode(answer)
-    except (LookupError, ArithmeticError, ValueError, TypeError, AttributeError, ProtocolError) as error:
-        raise DependencyError(
-            CHAIN_UNAVAILABLE, f"{endpoint.name}: {method}: malformed answer ({type(error).__name__})"
-        ) from error
-
-
-def _fault(fault: Any) -> Exception:
-    fields = fault if isinstance(fault, dict) else {"message": str(fault)}
-    message, code = str(fields.get("message", ""))[:500], fields.get("code")
-    if code == _REVERTED or "revert" in message.lower():
-        return TxReverted.from_data(_revert_data(fields.get("data")), message)
-    return RpcError(code if isinstance(code, int) else 0, message)
-
-
-def _revert_data(data: Any) -> bytes:
-    nested = data.get("data") if isinstance(data, dict) else data
-    text = nested.removeprefix("0x") if isinstance(nested, str) else ""
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return b""
+def _most_telling(failures: list[Exception]) -> Exception:
+    """One node behind says that money or a nonce is missing: believed only when nobody says something else."""
+    answers = [error for error in failures if isinstance(error, RpcError)]
+    others = [error for error in answers if "insufficient funds" not in error.text]
+    return (others or answers or failures)[0]

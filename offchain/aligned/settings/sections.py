@@ -39,6 +39,13 @@ class ChainSettings(Section):
     max_lag_s: float = Field(
         default=60.0, gt=0, description="a role is not ready when its event reader succeeded so long ago"
     )
+    max_head_age_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="a node whose newest block is older does not follow the chain: others are preferred, and a role"
+        " without another is not ready; unset: 120, and no limit on chain id 31337, which may mine on demand",
+    )
+    head_look_s: float = Field(default=10.0, gt=0, description="pause between looks at the heads of all URLs")
     log_range_blocks: int = Field(default=2_000, gt=0, description="most blocks in one log query")
     bump_after_s: float = Field(
         default=30.0, gt=0, description="wait before the fees of a pending transaction are raised"

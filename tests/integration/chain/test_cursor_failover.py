@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aligned.chain import rpc
+from aligned.chain import node
 from aligned.chain.client import ChainClient
 from aligned.chain.cursor import EventCursor
 from aligned.chain.types import LogEntry
@@ -23,7 +23,7 @@ NEVER = 10**9
 
 @pytest.fixture(autouse=True)
 def _no_endpoint_recovers_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rpc, "_COOL_DOWN_S", 3_600.0)
+    monkeypatch.setattr(node, "_COOL_DOWN_S", 3_600.0)
 
 
 class _Node:
@@ -156,7 +156,7 @@ async def test_client__server_error_once__endpoint_is_left_alone_for_a_while() -
 async def test_pinned__endpoint_that_answered_first__is_the_only_one_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rpc, "_COOL_DOWN_S", 0.0)
+    monkeypatch.setattr(node, "_COOL_DOWN_S", 0.0)
     first, second = _Node(9), _Node(9, head=8)
     first.broken = {"eth_blockNumber"}
     async with (

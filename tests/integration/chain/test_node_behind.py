@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from aligned.chain import tracker
 from aligned.chain.client import BlockId, ChainClient
 from aligned.chain.cursor import EventCursor
+from aligned.chain.journal_rows import Request
 from aligned.chain.types import Block, LogEntry
 from aligned.core.errors import DependencyError
 from aligned.storage.postgres import Connection, Database
@@ -131,15 +133,15 @@ async def test_send__node_gone_after_settlement__looks_once_a_poll(
         await real(seconds)
 
     looks = 0
-    is_final = sender._is_final
+    is_final = tracker.is_final
 
-    async def look(request: object) -> bool:
+    async def look(client: ChainClient, request: Request) -> bool:
         nonlocal looks
         looks += 1
-        return await is_final(request)  # type: ignore[arg-type]
+        return await is_final(client, request)
 
-    monkeypatch.setattr(sender, "_is_final", look)
-    monkeypatch.setattr("aligned.chain.sender.asyncio.sleep", sleep)
+    monkeypatch.setattr(tracker, "is_final", look)
+    monkeypatch.setattr("aligned.chain.tracker.asyncio.sleep", sleep)
     with pytest.raises(DependencyError, match="tx_timeout"):
         await sender.send("k", TARGET, WORD, timeout_s=1.0)
     assert 1 <= looks <= pauses.count(0.1) + 1
