@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from aligned.core.errors import DependencyError, InvariantError
+from aligned.watchdog import LOOP_STUCK, Watchdog, current, limits, watched
 
 log = structlog.get_logger(__name__)
 _MAX_PAUSE_S = 30.0
@@ -39,17 +40,21 @@ async def repeat(name: str, step: Callable[[], Awaitable[bool]], stop: asyncio.E
     A DependencyError is logged and the step retried with growing pauses; any other error ends the loop.
     """
     failures = 0
-    while not stop.is_set():
-        try:
-            worked = await step()
-        except DependencyError as error:
-            failures += 1
-            log.warning("step_failed", loop=name, code=error.code, message=error.message, failures=failures)
-            await pause(stop, Backoff(poll_s, _MAX_PAUSE_S).after(failures))
-            continue
-        failures = 0
-        if not worked:
-            await pause(stop, poll_s)
+    with watched(name, poll_s) as rounds:
+        while not stop.is_set():
+            rounds.beat()
+            try:
+                worked = await step()
+            except DependencyError as error:
+                failures += 1
+                log.warning(
+                    "step_failed", loop=name, code=error.code, message=error.message, failures=failures
+                )
+                await pause(stop, Backoff(poll_s, _MAX_PAUSE_S).after(failures))
+                continue
+            failures = 0
+            if not worked:
+                await pause(stop, poll_s)
 
 
 @contextlib.asynccontextmanager
@@ -79,13 +84,14 @@ async def run_all(stop: asyncio.Event, *loops: Coroutine[object, object, None], 
     """Runs loops until `stop`; when one ends or raises before, the others stop with it.
 
     A loop that does not stop within `grace_s` is cancelled: every step may be broken off and taken up again.
-    A role without one of its loops looks healthy and does not work, so it ends, and with an error.
+    A role without one of its loops looks healthy and does not work, so it ends, and with an error; likewise when one
+    of them no longer comes round (see `watchdog`).
 
     Raises:
         Exception: the first one that a loop raised.
-        InvariantError: loop_ended, when one came to its end before `stop`.
+        InvariantError: loop_ended, when one came to its end before `stop`; loop_stuck, when one did not come round.
     """
-    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    tasks = _started(stop, loops)
     stopped = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -96,9 +102,24 @@ async def run_all(stop: asyncio.Event, *loops: Coroutine[object, object, None], 
         stop.set()
         for task in (*tasks, stopped):
             task.cancel()
+    _done, left = await asyncio.wait(tasks, timeout=grace_s)
+    if left:
+        raise InvariantError(LOOP_STUCK, f"{len(left)} loops do not end when they are cancelled")
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
             log.critical("loop_died", exc_info=outcome)
             raise outcome
     if ended_early:
         raise InvariantError("loop_ended", "a background loop came to its end before it was told to")
+
+
+def _started(
+    stop: asyncio.Event, loops: tuple[Coroutine[object, object, None], ...]
+) -> list[asyncio.Task[None]]:
+    """The loops as tasks, and beside them the watchdog that they and the role's pages find in their context."""
+    watchdog = Watchdog(limits.get())
+    token = current.set(watchdog)
+    try:
+        return [asyncio.create_task(loop) for loop in (watchdog.run(stop), *loops)]
+    finally:
+        current.reset(token)

@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aligned import watchdog
 from aligned.core.errors import INTERNAL_ERROR, MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
 from aligned.wire.aggregator import BODY_TOO_LARGE
 
@@ -58,9 +59,12 @@ def create_app(title: str, ready: Readiness, render_metrics: Callable[[], bytes]
         render_metrics: text form for /metrics.
     """
     app = FastAPI(title=title, docs_url=None, redoc_url=None)
+    app.state.watchdog = None
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
+        if app.state.watchdog is not None:
+            app.state.watchdog.check()
         return {"status": "ok"}
 
     @app.get("/readyz")
@@ -176,11 +180,13 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 async def serve(
     app: ASGIApp, host: str, port: int, stop: asyncio.Event, read_bytes: int = _MAX_HEAD_BYTES
 ) -> None:
-    """Serves `app` until `stop`.
+    """Serves `app` until `stop`; its /healthz speaks for the loops that `run_all` started beside it.
 
     Args:
         read_bytes: largest piece in which a body is read, and largest head (32 KiB unless bodies are large).
     """
+    if isinstance(app, FastAPI):
+        app.state.watchdog = watchdog.current.get()
     server = Server(
         app,
         address=host,

@@ -24,6 +24,7 @@ from aligned.core.batch import batch_id
 from aligned.core.errors import INTERNAL_ERROR, MALFORMED_MESSAGE, TIMEOUT, AlignedError, DependencyError
 from aligned.core.finality import confirmations
 from aligned.storage.postgres import Database
+from aligned.watchdog import current
 from aligned.wire.fields import to_hex
 
 log = structlog.get_logger(__name__)
@@ -171,6 +172,9 @@ class BatcherHttp:
         )
 
     async def _healthz(self) -> Reply:
+        watchdog = current.get()
+        if watchdog is not None:
+            watchdog.check()
         return _json({"status": "ok"})
 
     async def _readyz(self) -> Reply:

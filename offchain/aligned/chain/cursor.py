@@ -19,6 +19,7 @@ from aligned.chain.identity import check_identity
 from aligned.chain.types import Block, LogEntry
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError, InvariantError
 from aligned.storage.postgres import Connection, Database
+from aligned.watchdog import watched
 
 CURSOR_STUCK = "cursor_stuck"
 KEPT_BLOCKS = 64
@@ -102,14 +103,16 @@ class EventCursor:
             on_reorg: must undo what `handle` wrote for blocks from the given number on.
         """
         stop = stop or asyncio.Event()
-        while not stop.is_set():
-            try:
-                pause_s = 0.0 if await self.step(handle, on_reorg) else poll_s
-            except DependencyError as error:
-                _log.warning("cursor_waits", cursor=self._name, code=error.code, error=error.message)
-                pause_s = _RETRY_S
-            if pause_s > 0:
-                await _sleep(pause_s, stop)
+        with watched(self._name, poll_s) as rounds:
+            while not stop.is_set():
+                rounds.beat()
+                try:
+                    pause_s = 0.0 if await self.step(handle, on_reorg) else poll_s
+                except DependencyError as error:
+                    _log.warning("cursor_waits", cursor=self._name, code=error.code, error=error.message)
+                    pause_s = _RETRY_S
+                if pause_s > 0:
+                    await _sleep(pause_s, stop)
 
     async def next_block(self) -> int:
         """First block not handled yet."""

@@ -27,6 +27,7 @@ from aligned.chain.simulation import simulate
 from aligned.chain.tracker import Done, Pace, Tracker
 from aligned.core.errors import DependencyError
 from aligned.storage.postgres import Database
+from aligned.watchdog import waiting
 
 __all__ = ["Done", "Receipt", "TxSender"]
 
@@ -117,8 +118,10 @@ class TxSender:
         limit = Limit(max_fee_wei, give_up_after_s)
         wanted = await asyncio.to_thread(new_request, key, to, data, value, gas or 0, tuple(blobs), limit)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._run(wanted, done)
+            # Whoever waits here for the chain is not stuck.
+            with waiting(timeout_s):
+                async with asyncio.timeout(timeout_s):
+                    return await self._run(wanted, done)
         except TimeoutError as error:
             raise DependencyError(TX_TIMEOUT, f"{key} not settled after {timeout_s} s") from error
 

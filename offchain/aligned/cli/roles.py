@@ -15,6 +15,7 @@ from aligned.cli.options import config_option
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command
 from aligned.observability import configure_logging
 from aligned.settings import Settings, load
+from aligned.watchdog import WatchLimits, limits
 
 Service: TypeAlias = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
@@ -30,6 +31,8 @@ async def serve_role(name: str, service: Service, config: Path | None, log_json:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    own = settings.watchdog
+    limits.set(WatchLimits(own.stall_s, own.end_after_s, own.blocked_s))
     await service(settings, stop)
     return Result({"role": name, "stopped": True})
 

@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from aligned.loops import Backoff, pause
 from aligned.storage.postgres import Connection, Database
+from aligned.watchdog import beat, watched
 
 log = structlog.get_logger(__name__)
 _PAUSES = Backoff(0.2, 5.0)
@@ -64,18 +65,20 @@ class StateFeed:
     async def run(self, stop: asyncio.Event) -> None:
         """Listens until `stop`, on a new connection whenever one is lost; then lets all waiters go."""
         failures = 0
-        while not stop.is_set():
-            try:
-                async with self._db.pool().connection() as conn:
-                    try:
-                        await self._listen(conn, stop)
-                    finally:
-                        await conn.close()  # it still listens: nobody else shall have it
-                failures = 0
-            except (psycopg.OperationalError, PoolTimeout) as error:
-                failures += 1
-                log.warning("feed_lost", error=type(error).__name__, failures=failures)
-                await pause(stop, _PAUSES.after(failures))
+        with watched("feed", _TURN_S) as rounds:
+            while not stop.is_set():
+                rounds.beat()
+                try:
+                    async with self._db.pool().connection() as conn:
+                        try:
+                            await self._listen(conn, stop)
+                        finally:
+                            await conn.close()  # it still listens: nobody else shall have it
+                    failures = 0
+                except (psycopg.OperationalError, PoolTimeout) as error:
+                    failures += 1
+                    log.warning("feed_lost", error=type(error).__name__, failures=failures)
+                    await pause(stop, _PAUSES.after(failures))
         self.stopping = True
         self._wake_all()
 
@@ -84,6 +87,7 @@ class StateFeed:
         await conn.execute("LISTEN proof_state")
         self._wake_all()  # whatever happened while nobody listened
         while not stop.is_set():
+            beat()
             async for notice in conn.notifies(timeout=_TURN_S):
                 self._wake(notice.payload)
                 if stop.is_set():

@@ -36,6 +36,7 @@ from aligned.verifiers.base import Verdict, refused
 from aligned.verifiers.fair_queue import FairQueue
 from aligned.verifiers.kinds import aggregated_data
 from aligned.verifiers.pool import VerifierPool
+from aligned.watchdog import watched
 
 log = structlog.get_logger(__name__)
 PROOF_LOST = "proof_lost"
@@ -133,7 +134,8 @@ class Verification:
             if not turn.done():
                 turn.cancel()
                 return
-            await self._serve(turn.result())
+            with watched("verify", 0.0):
+                await self._serve(turn.result())
 
     async def _serve(self, ticket: _Ticket) -> None:
         job = ticket.job

@@ -21,8 +21,11 @@ from aligned.provers.inputs import write_commitments, write_proofs
 from aligned.provers.levels import LEVELS, ProvingLevel
 from aligned.provers.results import FINAL_JOB, is_finished, job_digest, load_chunk, load_final
 from aligned.provers.worker import Worker, WorkerCommand
+from aligned.watchdog import waiting
 
 log = structlog.get_logger(__name__)
+# For the watchdog: a worker takes one job at a time, and so many may wait before ours.
+_MOST_JOBS_AHEAD = 8
 
 Commands = Callable[[AggregationSystem, ProvingLevel], WorkerCommand]
 
@@ -148,9 +151,10 @@ class ProcessEngine:
         def on_step(step: str, at: float) -> None:
             self._on_progress(Progress(out.name, step, at - started))
 
-        async with self._locks[system]:
-            worker = await self._worker(system, level)
-            await worker.ask({"id": out.name, **request, "out": str(out)}, self._timeout_s, on_step)
+        with waiting(_MOST_JOBS_AHEAD * self._timeout_s):
+            async with self._locks[system]:
+                worker = await self._worker(system, level)
+                await worker.ask({"id": out.name, **request, "out": str(out)}, self._timeout_s, on_step)
 
     async def _worker(self, system: AggregationSystem, level: ProvingLevel) -> Worker:
         worker = self._workers.get(system)

@@ -10,12 +10,12 @@ from aligned.settings.aggregation import (
     ProofAggregatorSettings,
 )
 from aligned.settings.loading import ENV_PREFIX, INVALID_SETTINGS, Settings, check, load
+from aligned.settings.network import ChainSettings, WatchdogSettings
 from aligned.settings.retention import RetentionSettings
 from aligned.settings.sections import (
     MIB,
     AggregatorSettings,
     BatcherSettings,
-    ChainSettings,
     DatabaseSettings,
     KeySettings,
     OperatorSettings,
@@ -41,6 +41,7 @@ __all__ = [
     "SdkSettings",
     "Settings",
     "StoreSettings",
+    "WatchdogSettings",
     "check",
     "load",
 ]

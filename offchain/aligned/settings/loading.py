@@ -21,11 +21,11 @@ from aligned.settings.aggregation import (
     PollerSettings,
     ProofAggregatorSettings,
 )
+from aligned.settings.network import ChainSettings, WatchdogSettings
 from aligned.settings.retention import RetentionSettings
 from aligned.settings.sections import (
     AggregatorSettings,
     BatcherSettings,
-    ChainSettings,
     DatabaseSettings,
     OperatorSettings,
     SdkSettings,
@@ -62,6 +62,7 @@ class Settings(BaseSettings):
         description="how long each role keeps rows that nothing needs any more",
     )
     sdk: SdkSettings = Field(default_factory=SdkSettings, description="client and command line")
+    watchdog: WatchdogSettings = Field(default_factory=WatchdogSettings, description="loops that are stuck")
 
 
 def load(path: Path | None = None) -> Settings:

@@ -18,6 +18,7 @@ from aligned.core.types import VerificationData
 from aligned.verifiers.base import Verdict, refused
 from aligned.verifiers.child import Child
 from aligned.verifiers.fair_queue import FairQueue
+from aligned.watchdog import waiting
 
 log = structlog.get_logger(__name__)
 _RESTART_DELAY_S = 1.0
@@ -94,7 +95,8 @@ class VerifierPool:
         if not self._queue.put(lane, _Job(data, proof_file, verdict)):
             raise DependencyError(SERVER_BUSY, f"{len(self._queue)} proofs wait for verification already")
         try:
-            return await asyncio.wait_for(verdict, self._max_wait_s)
+            with waiting(self._max_wait_s):
+                return await asyncio.wait_for(verdict, self._max_wait_s)
         except TimeoutError as error:
             text = f"no verifier got to it within {self._max_wait_s:g} s"
             raise DependencyError(SERVER_BUSY, text) from error
