@@ -8,6 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from aligned.core.types import ProvingSystem, VerificationData
+from aligned.verifiers.base import check_size
+from aligned.verifiers.registry import get_verifier
 from tests.parity.native import Sample, circom, raw, risc0, sp1
 from tests.reference.bls import R
 from tests.reference.groth16 import make
@@ -200,6 +203,15 @@ def test_verify_circom__any_number_of_inputs__verifies_and_each_is_bound(count: 
         changed = [*files.inputs]
         changed[position] = str(int(changed[position]) + 1)
         assert sample.code(public_input=json.dumps(changed).encode()) == "invalid_proof"
+
+
+def test_verify_circom__3000_inputs_as_snarkjs_writes_them__are_within_all_limits() -> None:
+    """As many as a proof about an e-mail has, each as long as can be, and with white space."""
+    files = make([R - 1 - index for index in range(3_000)]).as_bytes()
+    data = VerificationData(ProvingSystem.CIRCOM_GROTH16_BN256, *files, None, bytes(20))
+    verifier = get_verifier(ProvingSystem.CIRCOM_GROTH16_BN256)
+    assert check_size(verifier, data) is None
+    assert verifier.verify(data).valid
 
 
 def test_verify_circom__inputs_that_cancel__are_weighed_as_their_sum() -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from pydantic_core import from_json
+
 from aligned.chain.abi import contract_abi
 from aligned.core.batch import batch_id
 from aligned.core.commitment import Commitments, leaf_hash
@@ -194,7 +196,7 @@ class ProofVerificationData:
             ProtocolError: malformed_message for anything else.
         """
         try:
-            raw = json.loads(text)
+            raw = from_json(text)  # bounds depth, unlike the standard library
             values: dict[str, Any] = {field.name: _read(field.name, raw[field.name]) for field in fields(cls)}
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(

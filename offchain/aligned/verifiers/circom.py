@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import aligned_native
 
-from aligned.core.errors import MALFORMED_KEY
+from aligned.core.errors import MALFORMED_KEY, MISSING_KEY
 from aligned.core.sizes import MAX_SIZE_BYTES
 from aligned.core.types import ProvingSystem, VerificationData
 from aligned.verifiers.base import Verdict, refused
@@ -28,6 +28,10 @@ def _check(data: VerificationData) -> Verdict | None:
     """
     if data.vm_program_code is None:
         return None
+    if data.verification_key is None:
+        return refused(
+            MISSING_KEY, "verification_key.json goes into the verification key, it was sent as program"
+        )
     return refused(MALFORMED_KEY, "Circom has a verification key and no program; leave the program out")
 
 

@@ -81,6 +81,13 @@ def test_verify_circom__key_of_somebody_else_as_program__is_refused() -> None:
     assert (verdict.valid, verdict.code) == (False, "malformed_key")
 
 
+def test_verify_circom__key_as_program__is_named() -> None:
+    swapped = replace(CIRCOM, verification_key=None, vm_program_code=CIRCOM.verification_key)
+    verdict = get_verifier(ProvingSystem.CIRCOM_GROTH16_BN256).verify(swapped)
+    assert verdict.code == "missing_key"
+    assert "sent as program" in verdict.reason
+
+
 def test_verify_risc0__image_id_as_key__is_named() -> None:
     swapped = replace(RISC0, verification_key=RISC0.vm_program_code, vm_program_code=None)
     verdict = get_verifier(ProvingSystem.RISC0).verify(swapped)
