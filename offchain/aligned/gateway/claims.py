@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from aligned_native import keccak256, sp1_vkey_hash
+from aligned_native import keccak256
 
-from aligned.core.aggregation import SP1_KEY_BYTES, AggregationSystem, commitment, leaf_of
+from aligned.core.aggregation import AggregationSystem, commitment, leaf_of
 from aligned.core.eip712 import proof_submission_digest
 from aligned.core.errors import (
-    KEY_IS_ELF,
-    MALFORMED_KEY,
     MALFORMED_MESSAGE,
     UNSUPPORTED_SYSTEM,
+    ProofError,
     ProtocolError,
 )
 from aligned.core.signing import recover_address
@@ -24,13 +23,13 @@ from aligned.gateway.form import Form
 from aligned.gateway.kinds import check_kind
 from aligned.gateway.refusals import refusal
 from aligned.storage.aggregation.submissions import Submission
+from aligned.verifiers import kinds
 from aligned.wire.aggregator import hex_of
 from aligned.wire.gateway import BAD_SIGNATURE, MAX_NUMBER
 
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]*\Z")
 _SIGNATURE_BYTES = 65
-_ELF_HEADS = (b"\x7fELF", b"R0BF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +174,7 @@ def program_id_of(system: AggregationSystem, key: bytes) -> bytes:
     Raises:
         ProtocolError: malformed_key, key_is_elf.
     """
-    expected = SP1_KEY_BYTES if system is AggregationSystem.SP1 else HASH_BYTES
-    if key[:4] in _ELF_HEADS:
-        raise refusal(KEY_IS_ELF, "key: this is the program itself")
-    if len(key) != expected:
-        raise refusal(MALFORMED_KEY, f"key: got {len(key)} bytes, {system.wire_name} has {expected}")
-    if system is AggregationSystem.RISC0:
-        return key
     try:
-        return sp1_vkey_hash(key)
-    except ValueError as error:
-        raise refusal(MALFORMED_KEY, f"key: {error}") from error
+        return kinds.program_id_of(system, key)
+    except ProofError as error:
+        raise refusal(error.code, error.message) from error

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-from aligned_native import keccak256, sp1_vkey_hash
+from aligned_native import keccak256
 
-from aligned.core.aggregation import SP1_KEY_BYTES, AggregationSystem, commitment, leaf_of
-from aligned.core.types import HASH_BYTES, VerificationData
+from aligned.core.aggregation import AggregationSystem, commitment, leaf_of
+from aligned.core.errors import ProofError
+from aligned.core.types import VerificationData
 from aligned.storage.aggregation.intake import BatchProof
-from aligned.verifiers.kinds import aggregated_data, unaggregated_kind
+from aligned.verifiers.kinds import aggregated_data, program_id_of, unaggregated_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,7 @@ def _key(system: AggregationSystem, found: VerificationData) -> bytes | None:
 
 
 def _program_id(system: AggregationSystem, key: bytes) -> bytes | None:
-    if system is AggregationSystem.RISC0:
-        return key if len(key) == HASH_BYTES else None
-    if len(key) != SP1_KEY_BYTES:
-        return None
     try:
-        return sp1_vkey_hash(key)
-    except ValueError:
+        return program_id_of(system, key)
+    except ProofError:
         return None

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import aligned_native
 from aligned_native import keccak256
 from eth_account.signers.local import LocalAccount
 
-from aligned.core.aggregation import SP1_KEY_BYTES, AggregationSystem, commitment, leaf_of
+from aligned.core.aggregation import AggregationSystem, commitment, leaf_of
 from aligned.core.eip712 import proof_submission_digest
-from aligned.core.errors import MALFORMED_KEY, ProofError
 from aligned.core.signing import sign_digest
-from aligned.core.types import HASH_BYTES
+from aligned.verifiers.kinds import program_id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +35,9 @@ class ProofFiles:
         """32 bytes: what the commitment and the contract call the program.
 
         Raises:
-            ProofError: malformed_key.
+            ProofError: malformed_key, key_is_elf.
         """
-        wanted = SP1_KEY_BYTES if self.system is AggregationSystem.SP1 else HASH_BYTES
-        if len(self.key) != wanted:
-            text = f"key of {len(self.key)} bytes, {self.system.wire_name} has {wanted}"
-            raise ProofError(MALFORMED_KEY, text)
-        if self.system is AggregationSystem.RISC0:
-            return self.key
-        try:
-            return aligned_native.sp1_vkey_hash(self.key)
-        except ValueError as error:
-            raise ProofError(MALFORMED_KEY, f"no SP1 verifying key: {error}") from error
+        return program_id_of(self.system, self.key)
 
     @property
     def hashes(self) -> tuple[bytes, bytes, bytes]:

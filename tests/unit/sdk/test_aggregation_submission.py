@@ -70,6 +70,24 @@ def test_program_id__key_of_another_length__malformed_key(system: AggregationSys
         _ = ProofFiles(system, b"proof", key, b"").leaf
 
 
+@pytest.mark.parametrize(
+    ("system", "key", "words"),
+    [
+        (AggregationSystem.SP1, bytes(32), ("32 bytes", "bincode::serialize(&vk)")),
+        (AggregationSystem.SP1, b"0x" + b"ab" * 32, ("hexadecimal text", "104 bytes")),
+        (AggregationSystem.RISC0, b"PK\x03\x04" + bytes(40), ("zip archive", "image id")),
+        (AggregationSystem.RISC0, b"ab" * 32, ("hexadecimal text", "32 bytes")),
+        (AggregationSystem.SP1, b"\x7fELF" + bytes(100), ("program itself", "bincode::serialize(&vk)")),
+    ],
+)
+def test_program_id__what_is_no_key__is_named_with_what_is_wanted(
+    system: AggregationSystem, key: bytes, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(ProofError) as refusal:
+        _ = ProofFiles(system, b"proof", key, b"").leaf
+    assert all(word in refusal.value.message for word in words), refusal.value.message
+
+
 def receipt(**changes: Any) -> dict[str, Any]:
     own = {
         "system": "risc0",
