@@ -19,6 +19,7 @@ from aligned.gateway.claims import Claim, Domain, signed_submission, signer_of
 from aligned.gateway.form import Form
 from aligned.gateway.gate import Gate
 from aligned.gateway.refusals import refusal
+from aligned.gateway.spool import Spool
 from aligned.gateway.verification import Job
 from aligned.storage.aggregation import submissions
 from aligned.storage.aggregation.accounts import Now
@@ -28,10 +29,6 @@ from aligned.storage.postgres import Database
 from aligned.storage.statements import Statements, Unanswered
 from aligned.wire.aggregator import hex_of
 from aligned.wire.gateway import EXPIRED_DEADLINE, NONCE_GAP, PAYMENT_REQUIRED, QUOTA_EXHAUSTED
-
-
-class InDoubt(DependencyError):
-    """The database went silent while it wrote the row: there may be one, which then needs its stored proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +72,7 @@ class Admission:
     """Admits submissions.
 
     Args:
+        spool: is told of stored proofs that may have no row.
         clock_skew_s: a payment counts so long before its time.
         lease_s: of the row that is written.
         clock: Unix seconds.
@@ -85,6 +83,7 @@ class Admission:
         stores: Stores,
         domain: Domain,
         gate: Gate,
+        spool: Spool,
         clock_skew_s: int,
         lease_s: float,
         clock: Callable[[], float] = time.time,
@@ -92,6 +91,7 @@ class Admission:
         self._stores = stores
         self._domain = domain
         self._gate = gate
+        self._spool = spool
         self._clock_skew_s = clock_skew_s
         self._lease_s = lease_s
         self._clock = clock
@@ -124,7 +124,7 @@ class Admission:
 
         Raises:
             ProtocolError: nonce_used, quota_exhausted and the like, if somebody was faster.
-            DependencyError: database_unavailable, store_unavailable; an InDoubt, if there may be a row all the same.
+            DependencyError: database_unavailable, store_unavailable.
         """
         if admitted.same is not None:
             return Reserved(admitted.same, admitted.address, None)
@@ -140,19 +140,23 @@ class Admission:
         return await self._stores.statements.read(lambda conn: submissions.look(conn, wanted, self.now()))
 
     async def _store(self, submission: Submission, admitted: Admitted, form: Form) -> Reserved:
-        """The proof first, then its row: a row never misses its proof."""
-        objects = self._stores.objects
-        await objects.put_file(submission.proof_object, form.proof)
+        """The proof first, then its row: a row never misses its proof.
+
+        Until it is known whether there is a row, the stored proof is one to be looked at later.
+        """
+        self._spool.keep(submission.id)
         try:
+            await self._stores.objects.put_file(submission.proof_object, form.proof)
             reserved = await self._stores.statements.write(
                 lambda conn: submissions.reserve(conn, submission, self.now(), self._lease_s)
             )
-        except Unanswered as error:
-            raise InDoubt(error.code, error.message) from error
+        except Unanswered:
+            raise
         except DependencyError:
             await self._discard(submission)
             raise
         if reserved:
+            self._spool.drop(submission.id)
             return Reserved(submission.id, submission.address, _job(submission, form.proof))
         await self._discard(submission)
         # Somebody was faster: with this nonce, the last of the quota, or the very same proof.
@@ -163,8 +167,9 @@ class Admission:
         return Reserved(same, submission.address, None)
 
     async def _discard(self, submission: Submission) -> None:
-        with suppress(DependencyError):  # costs room, nothing else
+        with suppress(DependencyError):  # it is tried again later
             await self._stores.objects.delete(submission.proof_object)
+            self._spool.drop(submission.id)
 
 
 def _job(submission: Submission, path: Path) -> Job:

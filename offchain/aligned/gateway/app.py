@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -12,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from aligned.core.errors import MALFORMED_MESSAGE
+from aligned.core.errors import MALFORMED_MESSAGE, AlignedError
 from aligned.gateway.api_page import api_page
 from aligned.gateway.body import while_there
 from aligned.gateway.descriptions import API, SUBMISSION, problems
@@ -23,6 +24,7 @@ from aligned.gateway.records import Records
 from aligned.gateway.refusals import refusal
 from aligned.gateway.status import StatusPage
 from aligned.gateway.submit import Submissions
+from aligned.gateway.waits import Hold
 from aligned.serving import Readiness, create_app
 from aligned.settings import GatewaySettings
 from aligned.wire.gateway import (
@@ -36,9 +38,11 @@ from aligned.wire.gateway import (
     ReceiptPage,
     Status,
     System,
+    has_reached,
 )
 
 _OCTETS = "application/octet-stream"
+_ASK_LATER = {"Retry-After": "5"}
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 AddressPath = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{40}$", description="account")]
 AddressQuery = Annotated[str, Query(pattern="^0x[0-9a-fA-F]{40}$", description="account")]
@@ -111,13 +115,19 @@ def _add_proofs(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None:
         wait_s: Annotated[int, Query(ge=0, description="wait so long for `until` (seconds)")] = 0,
         until: Annotated[Until, Query(description="or until it is rejected")] = "final",
     ) -> Response:
-        """The receipt of a proof, at once or when it is so far."""
-        if not wait_s:
-            return _json(await parts.proofs.receipt(proof_id))
-        bounds = parts.gate.names.of(request).bounds(parts.settings.max_waiters_per_ip)
-        with parts.gate.waiters.take(bounds, 1, "waits"):
+        """The receipt of a proof, at once or when it is so far; at once too while too many wait: see Retry-After."""
+        receipt = await parts.proofs.receipt(proof_id)
+        if not wait_s or has_reached(receipt.state, until):
+            return _json(receipt)
+        with ExitStack() as stack:
+            try:
+                held = stack.enter_context(
+                    parts.gate.waits.hold(parts.gate.names.of(request), receipt.address)
+                )
+            except AlignedError:
+                return _json(receipt, headers=_ASK_LATER)
             wait_s = min(wait_s, parts.settings.max_wait_s)
-            return _json(await while_there(request, parts.proofs.wait(proof_id, until, wait_s)))
+            return _json(await while_there(request, parts.proofs.wait(proof_id, until, wait_s, held)))
 
     @app.get("/v1/proofs/{proof_id}/events", responses=problems(400, 404, 429), **reads)
     async def events(
@@ -130,12 +140,13 @@ def _add_proofs(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None:
         if last_event_id is not None and not (last_event_id.isascii() and last_event_id.isdecimal()):
             raise refusal(MALFORMED_MESSAGE, "Last-Event-ID: not one of ours")
         after = int(last_event_id or 0)
-        if await parts.proofs.has_ended(proof_id, after):
+        receipt = await parts.proofs.receipt(proof_id)
+        if await parts.proofs.has_ended(receipt, after):
             return Response(status_code=204)
-        stream = parts.proofs.events(proof_id, after, parts.settings.max_stream_s)
-        bounds = parts.gate.names.of(request).bounds(parts.settings.max_waiters_per_ip)
-        held = parts.gate.waiters.take(bounds, 1, "waits")
-        return _HeldStream(stream, held)
+        place = parts.gate.waits.hold(parts.gate.names.of(request), receipt.address)
+        return _HeldStream(
+            place, lambda held: parts.proofs.events(proof_id, after, parts.settings.max_stream_s, held)
+        )
 
 
 def _add_accounts(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None:
@@ -189,14 +200,18 @@ def _add_aggregations(app: FastAPI, parts: Parts, reads: dict[str, Any]) -> None
 
 
 class _HeldStream(StreamingResponse):
-    """An event stream that counts while it lasts."""
+    """An event stream that has a place while it lasts."""
 
-    def __init__(self, content: Any, held: AbstractContextManager[None]) -> None:
-        super().__init__(content, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        self._held = held
+    def __init__(
+        self, place: AbstractContextManager[Hold], events: Callable[[Hold], AsyncIterator[bytes]]
+    ) -> None:
+        super().__init__((), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._place = place
+        self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._held:
+        with self._place as held:
+            self.body_iterator = self._events(held)
             await super().__call__(scope, receive, send)
 
 

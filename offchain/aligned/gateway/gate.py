@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from aligned.clients import Client, ClientNames, ClientRates
 from aligned.gateway.refusals import refusal
+from aligned.gateway.waits import Waits
 from aligned.limits import Bound, RateLimiter, Shares
 from aligned.settings import GatewaySettings
 from aligned.wire.aggregator import RATE_LIMITED
@@ -34,7 +35,7 @@ class Gate:
         self.arrivals = Shares(settings.max_arrivals)
         self.uploads = Shares(settings.max_uploads)
         self.upload_bytes = Shares(settings.max_upload_bytes)
-        self.waiters = Shares(settings.max_waiters)
+        self.waits = Waits(settings.max_waiters, settings.max_waiters_per_ip)
         self.leaf_lists = Shares(settings.max_leaf_lists)
 
     def admit_read(self, client: Client) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from aligned.gateway.feed import StateFeed
 from aligned.gateway.refusals import refusal
 from aligned.gateway.views import receipt_of
+from aligned.gateway.waits import Hold
 from aligned.storage.aggregation import receipts
 from aligned.storage.statements import Statements
 from aligned.wire.gateway import UNKNOWN_PROOF, Receipt, StateChange, has_reached
@@ -37,37 +38,38 @@ class ProofReader:
             raise _unknown(proof_id)
         return receipt_of(row)
 
-    async def wait(self, proof_id: UUID, until: str, timeout_s: float) -> Receipt:
-        """The receipt when the proof is as far as `until`, will go no further, or after `timeout_s`."""
-        end = time.monotonic() + timeout_s
+    async def wait(self, proof_id: UUID, until: str, timeout_s: float, hold: Hold | None = None) -> Receipt:
+        """The receipt when the proof is as far as `until`, will go no further, or after `timeout_s`.
+
+        Args:
+            hold: the place of whoever waits; at its end there is the receipt as it is then.
+        """
+        end, hold = time.monotonic() + timeout_s, hold or Hold()
         with self._feed.watch(proof_id) as watch:
+            hold.on_end(watch.wake)
             while True:
                 receipt = await self.receipt(proof_id)
                 left_s = end - time.monotonic()
-                if has_reached(receipt.state, until) or left_s <= 0 or self._feed.stopping:
+                if has_reached(receipt.state, until) or left_s <= 0 or self._feed.stopping or hold.ended:
                     return receipt
                 await watch.wait(left_s)
 
-    async def has_ended(self, proof_id: UUID, after: int) -> bool:
-        """Whether there is nothing behind line `after` of the history, and never will be.
-
-        Raises:
-            ProtocolError: unknown_proof.
-        """
-        receipt = await self.receipt(proof_id)
+    async def has_ended(self, receipt: Receipt, after: int) -> bool:
+        """Whether there is nothing behind line `after` of the history, and never will be."""
         if not has_reached(receipt.state, "final"):
             return False
-        return not await self._statements.read(lambda conn: receipts.history_after(conn, proof_id, after))
+        return not await self._statements.read(lambda conn: receipts.history_after(conn, receipt.id, after))
 
-    async def events(self, proof_id: UUID, after: int, timeout_s: float) -> AsyncIterator[bytes]:
-        """Server-sent events: each line of the history behind number `after`, until the end or `timeout_s`.
+    async def events(self, proof_id: UUID, after: int, timeout_s: float, hold: Hold) -> AsyncIterator[bytes]:
+        """Server-sent events: each line of the history behind number `after`.
 
-        The proof is known to exist.
+        They end with the history, after `timeout_s`, or when somebody else gets the place. The proof is known to exist.
         """
         end = time.monotonic() + timeout_s
         yield _RECONNECT
         with self._feed.watch(proof_id) as watch:
-            while time.monotonic() < end and not self._feed.stopping:
+            hold.on_end(watch.wake)
+            while time.monotonic() < end and not self._feed.stopping and not hold.ended:
                 number = after
                 lines = await self._statements.read(
                     lambda conn, number=number: receipts.history_after(conn, proof_id, number)  # type: ignore[misc]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 
@@ -37,6 +38,8 @@ from aligned.verifiers.pool import VerifierPool
 
 log = structlog.get_logger(__name__)
 _GAUGES_S = 2.0
+# A statement without an answer is over by then, done or not.
+_KEPT_S = 60.0
 _NO_OBJECT = "readiness"
 # Uploads in pieces of 32 KiB cost about 1 ms of CPU more a proof of 1.3 MB.
 _READ_BYTES = 128 * 1024
@@ -101,12 +104,16 @@ class Gateway:
             stores.statements,
             stores.objects,
             context.pool,
+            context.spool,
             self._metrics,
             own.lease_s,
             own.max_verifying,
         )
-        admission = Admission(stores, domain, self._gate, own.clock_skew_s, own.lease_s)
+        admission = Admission(stores, domain, self._gate, context.spool, own.clock_skew_s, own.lease_s)
         proofs = ProofReader(stores.statements, self._feed)
+        self._submissions = Submissions(
+            own, context.spool, self._gate, admission, self._verification, proofs, self._metrics
+        )
         status = StatusPage(
             domain,
             address_bytes(deployment.aggregation_service),
@@ -118,9 +125,7 @@ class Gateway:
             Parts(
                 own,
                 self._gate,
-                Submissions(
-                    own, context.spool, self._gate, admission, self._verification, proofs, self._metrics
-                ),
+                self._submissions,
                 proofs,
                 Records(stores.statements, own.clock_skew_s),
                 status,
@@ -138,6 +143,7 @@ class Gateway:
             stop,
             *self._verification.loops(stop),
             self._feed.run(stop),
+            repeat("kept_objects", self._look_at_kept, stop, _KEPT_S),
             repeat("gauges", self._show, stop, _GAUGES_S),
             repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             serve(self.app, own.host, own.port, stop, _READ_BYTES),
@@ -149,15 +155,25 @@ class Gateway:
 
     async def _sweep(self) -> None:
         """Removes what gateways that were killed left: uploads, and stored proofs that became no row."""
-        stores = self._context.stores
         for leftovers in self._context.spool.leftovers():
             for proof_id in leftovers.proof_ids:
-                async with stores.db.transaction() as conn:
-                    needed = await submissions.needs_object(conn, proof_id)
-                if not needed:
-                    await stores.objects.delete(f"{proof_id.hex}.proof")
+                await self._delete_unneeded(proof_id)
             log.info("leftovers_removed", uploads=len(leftovers.proof_ids))
             leftovers.remove()
+
+    async def _look_at_kept(self) -> bool:
+        """Removes stored proofs of which it was not known whether they become rows, or that could not be deleted."""
+        for proof_id in self._context.spool.kept(_KEPT_S):
+            await self._delete_unneeded(proof_id)
+            self._context.spool.drop(proof_id)
+        return False
+
+    async def _delete_unneeded(self, proof_id: UUID) -> None:
+        stores = self._context.stores
+        async with stores.db.transaction() as conn:
+            needed = await submissions.needs_object(conn, proof_id)
+        if not needed:
+            await stores.objects.delete(f"{proof_id.hex}.proof")
 
     async def _ready(self) -> dict[str, object]:
         self._context.pool.check()
@@ -174,6 +190,6 @@ class Gateway:
         in_use.labels("arrivals").set(self._gate.arrivals.total)
         in_use.labels("uploads").set(self._gate.uploads.total)
         in_use.labels("upload_bytes").set(self._gate.upload_bytes.total)
-        in_use.labels("waiters").set(self._gate.waiters.total)
+        in_use.labels("waiters").set(self._gate.waits.total)
         in_use.labels("verifying").set(self._verification.waiting)
         return False

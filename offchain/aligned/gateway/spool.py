@@ -1,6 +1,7 @@
 """Uploads on disk until they are rows: what a killed gateway leaves behind is found and removed by the next one.
 
-A file has the name of its proof's id, which is the name of the stored object as well.
+A file has the name of its proof's id, which is the name of the stored object as well. While it is there, that object is
+looked at: now and then by the gateway that kept it, else by the next one that starts.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -35,10 +38,44 @@ class Spool:
     def __init__(self, parent: Path, folder: Path) -> None:
         self._parent = parent
         self._folder = folder
+        self._held: Counter[uuid.UUID] = Counter()
+        self._kept: dict[uuid.UUID, float] = {}
 
-    def path(self, proof_id: uuid.UUID) -> Path:
-        """Where the upload of this proof is."""
+    @contextmanager
+    def hold(self, proof_id: uuid.UUID) -> Iterator[Path]:
+        """Where the upload of this proof is; removed when nobody holds it any more, unless it is kept."""
+        self._held[proof_id] += 1
+        try:
+            yield self._path(proof_id)
+        finally:
+            self._held[proof_id] -= 1
+            self._remove_unused(proof_id)
+
+    def keep(self, proof_id: uuid.UUID) -> None:
+        """From now on the stored object may be one that no row needs, until `drop`: whatever ends us meanwhile."""
+        self._path(proof_id).touch()
+        self._kept[proof_id] = time.monotonic()
+
+    def drop(self, proof_id: uuid.UUID) -> None:
+        """The stored object is needed by a row, or is gone."""
+        self._kept.pop(proof_id, None)
+        self._remove_unused(proof_id)
+
+    def kept(self, age_s: float) -> list[uuid.UUID]:
+        """Proofs whose object nobody has taken care of for so long."""
+        until = time.monotonic() - age_s
+        return [each for each, since in self._kept.items() if since <= until and not self._held[each]]
+
+    def _path(self, proof_id: uuid.UUID) -> Path:
         return self._folder / proof_id.hex
+
+    def _remove_unused(self, proof_id: uuid.UUID) -> None:
+        if self._held[proof_id]:
+            return
+        del self._held[proof_id]
+        self._path(proof_id).unlink(missing_ok=True)
+        if proof_id in self._kept:  # its name is enough; a local store may have a link to what it was
+            self._path(proof_id).touch()
 
     def leftovers(self) -> Iterator[Leftovers]:
         """What gateways that ended without cleaning up have left; each is locked while it is looked at.

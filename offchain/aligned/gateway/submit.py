@@ -6,6 +6,7 @@ A stranger gets no further than the texts of the form: its files are taken when 
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import structlog
 from starlette.requests import Request
 
 from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, AlignedError
-from aligned.gateway.admission import Admission, Admitted, InDoubt
+from aligned.gateway.admission import Admission, Admitted
 from aligned.gateway.body import Body
 from aligned.gateway.claims import Claim, check_file, parse_claim
 from aligned.gateway.form import Form, FormReader, boundary_of
@@ -62,6 +63,7 @@ class Submissions:
         self._verification = verification
         self._proofs = proofs
         self._metrics = metrics
+        self._following: set[asyncio.Future[Answered]] = set()
 
     async def submit(self, request: Request) -> Answered:
         """The receipt of a proof that is pending, unpaid or further.
@@ -80,6 +82,7 @@ class Submissions:
             form = FormReader(body.pieces(), boundary, self._limits)
             with self._gate.arrival(client):
                 admitted = await self._admission.admit(await self._claim(form))
+            self._gate.waits.remember(admitted.address, client)
             with self._gate.upload(admitted.address, client, size_bytes):
                 return await self._receive(admitted, form)
         except AlignedError as error:
@@ -107,18 +110,24 @@ class Submissions:
             raise refusal(TIMEOUT, "the texts before the files take too long") from error
 
     async def _receive(self, admitted: Admitted, form: FormReader) -> Answered:
+        """Reads the files; what follows is carried out to its end, whether the client stays or goes."""
         proof_id = uuid4()
-        path = self._spool.path(proof_id)
-        keep = False
-        try:
+        with ExitStack() as stack:
+            path = stack.enter_context(self._spool.hold(proof_id))
             files = await self._files(admitted.claim, form, path)
+            following = asyncio.ensure_future(self._finish(stack.pop_all(), proof_id, admitted, files))
+        self._following.add(following)
+        following.add_done_callback(self._forget)
+        return await asyncio.shield(following)
+
+    def _forget(self, following: asyncio.Future[Answered]) -> None:
+        self._following.discard(following)
+        if not following.cancelled():
+            following.exception()  # nobody may be there any more to look at it
+
+    async def _finish(self, upload: ExitStack, proof_id: UUID, admitted: Admitted, files: Form) -> Answered:
+        with upload:
             return await self._submit(proof_id, admitted, files)
-        except InDoubt:
-            keep = True  # the next start finds it and looks whether there is a row
-            raise
-        finally:
-            if not keep:
-                path.unlink(missing_ok=True)
 
     async def _files(self, claim: Claim, form: FormReader, path: Path) -> Form:
         try:
@@ -132,7 +141,7 @@ class Submissions:
         if reserved.job is None:
             self._metrics.repeated()
             return Answered(await self._verified_elsewhere(reserved.id), created=False)
-        verdict = await asyncio.shield(self._verification.start(reserved.job))
+        verdict = await self._verification.start(reserved.job)
         if not verdict.valid:
             self._gate.count_rejection(reserved.address)
             raise refusal(verdict.code, verdict.reason, id=str(reserved.id))

@@ -27,6 +27,7 @@ from aligned.core.errors import (
 )
 from aligned.core.types import VerificationData
 from aligned.gateway.metrics import GatewayMetrics
+from aligned.gateway.spool import Spool
 from aligned.loops import repeat
 from aligned.storage.aggregation import submissions
 from aligned.storage.objects import OBJECT_NOT_FOUND, ObjectStore
@@ -81,6 +82,7 @@ class Verification:
         statements: Statements,
         store: ObjectStore,
         pool: VerifierPool,
+        spool: Spool,
         metrics: GatewayMetrics,
         lease_s: float,
         max_waiting: int,
@@ -89,6 +91,7 @@ class Verification:
         self._statements = statements
         self._store = store
         self._pool = pool
+        self._spool = spool
         self._metrics = metrics
         self._lease_s = lease_s
         self._max_waiting = max_waiting
@@ -142,14 +145,15 @@ class Verification:
         try:
             verdict = await self._verdict(job)
             await self._settle(job, verdict)
-            ticket.outcome.set_result(verdict)
+            if not ticket.outcome.done():  # whoever waited may have given up
+                ticket.outcome.set_result(verdict)
         except DependencyError as error:
             log.warning("verification_put_off", proof=str(job.id), code=error.code, message=error.message)
             self._not_to_blame |= self._counted & {job.id}
-            ticket.outcome.set_exception(error)
+            _fail(ticket, error)
         except Exception as error:
             log.exception("verification_broke", proof=str(job.id))
-            ticket.outcome.set_exception(DependencyError(INTERNAL_ERROR, type(error).__name__))
+            _fail(ticket, DependencyError(INTERNAL_ERROR, type(error).__name__))
         finally:
             self._working.discard(job.id)
             self._counted.discard(job.id)
@@ -188,12 +192,23 @@ class Verification:
         if verdict.valid:
             await self._accept(job)
             return
+        with self._spool.hold(job.id):
+            self._spool.keep(job.id)
+            await self._reject(job, verdict)
+
+    async def _reject(self, job: Job, verdict: Verdict) -> None:
+        """A refusal that comes late changes nothing: another process had the verdict, and the proof is needed."""
         async with self._db.transaction() as conn:
             rejected = await submissions.reject(conn, job.id, verdict.code, verdict.reason)
-        log.info("proof_rejected", proof=str(job.id), code=verdict.code, reason=verdict.reason)
+            needed = await submissions.needs_object(conn, job.id)
         if rejected:
-            with suppress(DependencyError):  # costs room, nothing else
+            log.info("proof_rejected", proof=str(job.id), code=verdict.code, reason=verdict.reason)
+        if not needed:
+            try:
                 await self._store.delete(job.proof_object)
+            except DependencyError:  # it is tried again later
+                return
+        self._spool.drop(job.id)
 
     async def _accept(self, job: Job) -> None:
         if not await self._statements.write(lambda conn: submissions.accept(conn, job.id)):
@@ -236,6 +251,11 @@ class Verification:
             async with self._db.transaction() as conn:
                 await submissions.renew(conn, list(self._working), self._lease_s)
         return False
+
+
+def _fail(ticket: _Ticket, error: DependencyError) -> None:
+    if not ticket.outcome.done():
+        ticket.outcome.set_exception(error)
 
 
 def _look_at(outcome: asyncio.Future[Verdict]) -> None:

@@ -12,7 +12,7 @@ from aligned.chain.client import ChainClient
 from aligned.chain.contracts import AggregationPayments, PaymentTerms
 from aligned.chain.types import ChainReceipt
 from aligned.core.aggregation import AggregationSystem
-from aligned.core.errors import INVALID_SIGNATURE, DependencyError, ProofError, ProtocolError
+from aligned.core.errors import INVALID_SIGNATURE, SERVER_BUSY, DependencyError, ProofError, ProtocolError
 from aligned.sdk.aggregation_models import check_receipt
 from aligned.sdk.aggregation_submission import ProofFiles
 from aligned.sdk.aggregation_submitter import AggregationSubmitter
@@ -23,6 +23,7 @@ from aligned.sdk.leaves import ArchiveSource, BeaconSource, LeafSource, Leaves, 
 from aligned.sdk.network import AggregationNetwork
 from aligned.sdk.roots import Roots
 from aligned.sdk.wallet import Wallet
+from aligned.wire.aggregator import RATE_LIMITED
 from aligned.wire.gateway import (
     Aggregation,
     AggregationPage,
@@ -138,7 +139,7 @@ class AggregationClient:
         """Waits until a proof's aggregation is in a block, or is final.
 
         The path is recomputed here; "mined" and "final" are the gateway's word, `verify_inclusion` asks the chain.
-        While the gateway does not answer, it goes on waiting.
+        While the gateway does not answer, it goes on waiting; one that lets nobody wait is asked now and then.
 
         Args:
             ticket: a receipt, or the id in it.
@@ -147,12 +148,14 @@ class AggregationClient:
             ProofError: the proof was rejected, with the reason; invalid_proof: the path does not lead to the root.
             DependencyError: timeout, with the state it was in.
         """
-        waiting = Deadline(timeout_s)
+        waiting, may_wait = Deadline(timeout_s), True
         proof_id = ticket if isinstance(ticket, str) else str(ticket.id)
         while True:
             try:
-                found = await self._gateway.receipt(proof_id, until, waiting.left_s)
+                found = await self._gateway.receipt(proof_id, until if may_wait else None, waiting.left_s)
+                may_wait = True
             except DependencyError as error:
+                may_wait = error.code not in (SERVER_BUSY, RATE_LIMITED)
                 await waiting.pause(f"{error.code}: {error.message}")
                 continue
             if found.reject is not None:

@@ -44,7 +44,7 @@ async def test_submit__content_type_of_many_parameters__costs_no_time(gateway: R
 
 async def test_wait__client_goes_away__its_share_is_free_at_once(gateway: Running, user: Submitter) -> None:
     proof_id = (await gateway.submit(user, risc0(), 0)).json()["id"]
-    waiters = gateway.gateway._gate.waiters
+    waiters = gateway.gateway._gate.waits
     _reader, writer = await asyncio.open_connection("127.0.0.1", gateway.settings.gateway.port)
     writer.write(f"GET /v1/proofs/{proof_id}?wait_s=50 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     await eventually(lambda: _is(waiters, 1), lambda: "waiting")

@@ -46,7 +46,7 @@ def test_leftovers__gateway_was_killed__found_and_removed(tmp_path: Path) -> Non
 
 def test_leftovers__gateway_runs__its_folder_is_left_alone(tmp_path: Path) -> None:
     with open_spool(tmp_path) as running, open_spool(tmp_path) as starting:
-        running.path(uuid.uuid4()).touch()
+        running.keep(uuid.uuid4())
         assert list(starting.leftovers()) == []
 
 
@@ -89,7 +89,7 @@ def test_open__swept_before_it_is_locked__has_another_folder(
 
     _before_first_lock(monkeypatch, sweep)
     with open_spool(tmp_path) as spool:
-        spool.path(uuid.uuid4()).write_bytes(b"an upload")
+        spool._path(uuid.uuid4()).write_bytes(b"an upload")
         with open_spool(tmp_path) as other:
             assert list(other.leftovers()) == []
 
@@ -108,9 +108,9 @@ def test_open__another_sweeps_it_just_now__has_another_folder(
     _before_first_lock(monkeypatch, taken)
     with open_spool(tmp_path) as spool:
         proof_id = uuid.uuid4()
-        [swept] = [folder for folder in tmp_path.iterdir() if folder != spool.path(proof_id).parent]
+        [swept] = [folder for folder in tmp_path.iterdir() if folder != spool._path(proof_id).parent]
         assert [path.name for path in swept.iterdir()] == ["lock"]
-        spool.path(proof_id).write_bytes(b"an upload")
+        spool._path(proof_id).write_bytes(b"an upload")
     os.close(held[0])
 
 
@@ -119,6 +119,37 @@ def test_open__ends__folder_is_gone_unless_a_file_was_left(tmp_path: Path) -> No
         pass
     assert list(tmp_path.iterdir()) == []
     with open_spool(tmp_path) as spool:
-        spool.path(uuid.uuid4()).touch()
+        spool._path(uuid.uuid4()).touch()
     with open_spool(tmp_path) as spool:
         assert len(list(spool.leftovers())) == 1
+
+
+def test_hold__ended__upload_is_removed(tmp_path: Path) -> None:
+    with open_spool(tmp_path) as spool:
+        with spool.hold(uuid.uuid4()) as path, spool.hold(uuid.UUID(path.name)):
+            path.write_bytes(b"proof")
+        assert not path.exists()
+
+
+def test_keep__not_dropped__file_stays_for_the_next_one_to_look_at(tmp_path: Path) -> None:
+    proof_id = uuid.uuid4()
+    with open_spool(tmp_path) as spool:
+        with spool.hold(proof_id) as path:
+            path.write_bytes(b"proof")
+            spool.keep(proof_id)
+            assert spool.kept(0.0) == [], "in somebody's hands"
+        assert spool.kept(0.0) == [proof_id]
+        assert spool.kept(3_600.0) == []
+        assert path.read_bytes() == b"", "a name takes no room"
+    assert path.exists()
+    with open_spool(tmp_path) as later:
+        assert [found.proof_ids for found in later.leftovers()] == [(proof_id,)]
+
+
+def test_keep__dropped_while_it_is_held__removed_with_the_hold(tmp_path: Path) -> None:
+    with open_spool(tmp_path) as spool:
+        with spool.hold(uuid.uuid4()) as path:
+            spool.keep(uuid.UUID(path.name))
+            spool.drop(uuid.UUID(path.name))
+            assert path.exists()
+        assert not path.exists()

@@ -101,3 +101,20 @@ async def test_signing_calls__client_without_a_signer__say_so() -> None:
         for call in (client.deposit(), client.quota(), client.nonce(), client.receipts()):
             with pytest.raises(AlignedError, match="no signer"):
                 await call
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, "rate_limited"), (503, "server_busy")])
+async def test_wait__gateway_lets_nobody_wait__asks_plainly(status: int, code: str) -> None:
+    asked: list[bool] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        waits = "wait_s" in request.url.params
+        asked.append(waits)
+        if waits:
+            return httpx.Response(status, json={"code": code}, headers={"Retry-After": "1"})
+        return ok() if asked.count(False) == 2 else on_the_way("proving")
+
+    async with AggregationClient(DEVNET_AGGREGATION) as client:
+        client._gateway = GatewayHttp("http://gateway", httpx.MockTransport(handle))
+        assert (await client.wait(ID, timeout_s=30)).state == "final"
+    assert asked == [True, False, True, False]
