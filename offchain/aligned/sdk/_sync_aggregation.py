@@ -115,7 +115,7 @@ class SyncAggregationClient:
         """Waits until a proof's aggregation is in a block, or is final.
 
         The path is recomputed here; "mined" and "final" are the gateway's word, `verify_inclusion` asks the chain.
-        While the gateway does not answer, it goes on waiting.
+        While the gateway does not answer, it goes on waiting; one that lets nobody wait is asked now and then.
 
         Args:
             ticket: a receipt, or the id in it.
