@@ -5,8 +5,11 @@ VENV := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # How far `make demo` proves aggregations: native, or execute (which first builds the executors: minutes once).
 LEVEL ?= native
+# How often `make demo-repeat` runs it, and beside how many processes that only take processor time.
+N ?= 10
+BUSY ?= 2
 CHECKS := lint unit parity rust contracts forge integration faults e2e fork
-.PHONY: help setup demo test devnet bench bench-gas prove-fixtures bindings format clean $(CHECKS)
+.PHONY: help setup demo demo-repeat test devnet bench bench-gas prove-fixtures bindings format clean $(CHECKS)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +21,9 @@ setup: ## prepare this clone: Python and npm packages, solc, native extension, c
 demo: setup ## real proofs through both products on a local devnet, ends with a table (LEVEL=execute runs the zkVMs)
 	@[ $(LEVEL) = native ] || tools/build_prover.sh execute
 	@$(VENV)/aligned demo --level $(LEVEL)
+
+demo-repeat: setup ## the demo N times (N=10) beside BUSY=2 busy processes; fails if one run does not hold
+	@$(VENV)/python tools/repeat_demo.py $(N) --busy $(BUSY) --level $(LEVEL)
 
 test: setup ## lint and all tests, with the time of each step
 	@$(VENV)/python tools/check.py $(CHECKS)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from aligned.chain.errors import TxReverted
@@ -83,7 +84,7 @@ async def test_submit__nonce_given_twice__second_replaces_only_with_a_higher_fee
 async def test_submit__without_deposit_or_for_one_wei__refused(
     cluster: Cluster, client: AlignedClient, small_proof: VerificationData
 ) -> None:
-    poor = devnet_account(9)
+    poor: LocalAccount = Account.create()
     async with AlignedClient(cluster.network, poor) as other:
         refused = (await other.submit([small_proof]))[0]
     assert refused.error is not None

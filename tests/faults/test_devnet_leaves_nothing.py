@@ -33,7 +33,7 @@ def command_line(pid: int) -> bytes:
 async def start_devnet(home: Path) -> asyncio.subprocess.Process:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "aligned.cli.main", "devnet", "--home", str(home), "--operators", "2"),
-        *("--rpc-port", "0", "--batcher-port", "0"),
+        *("--rpc-port", "0", "--batcher-port", "0", "--gateway-port", "0"),
         stderr=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
     )

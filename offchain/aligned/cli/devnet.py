@@ -46,13 +46,15 @@ async def devnet(
     """Run the whole system on this machine until Ctrl-C.
 
     The contracts stand at the addresses that clients of the reference have built in for their devnet, and with the
-    default ports these clients find everything.
+    default ports these clients find everything. A port that another program has is refused, and nothing is started. A
+    role that ends is started again; without its chain or database the devnet ends.
 
     \b
     Example:
       aligned devnet --off 3
     """
     from aligned.devnet.cluster import Cluster, ClusterConfig
+    from aligned.devnet.watch import while_watched
 
     config = ClusterConfig(
         home,
@@ -63,6 +65,8 @@ async def devnet(
         gateway_port=gateway_port,
         block_time_s=block_time_s,
     )
+    if unknown := [index for index in off if index >= operators]:
+        raise click.UsageError(f"--off {unknown[0]}: operators are 0 to {operators - 1}")
     stop = stop_event()
     async with Cluster(config, lambda step: console.print(f"… {step}")) as cluster:
         network = cluster.network
@@ -72,7 +76,9 @@ async def devnet(
             f"gateway {aggregation.gateway_url} (API: /docs), beacon node {aggregation.beacon_urls[0]}"
         )
         console.print(f"logs in {cluster.layout.log('batcher').parent}; Ctrl-C ends it")
-        await stop.wait()
+        for warning in cluster.warnings:
+            console.print(f"[bold red]warning[/]: {warning}", highlight=False)
+        await while_watched(cluster.watch(lambda line: console.print(line, markup=False)), stop.wait())
     return Result({"stopped": True})
 
 
@@ -99,6 +105,7 @@ async def demo(home: Path, level: str) -> Result:
     """
     from aligned.devnet.demo import Demo, run_demo
     from aligned.devnet.demo_view import report, summary, view, write_report
+    from aligned.devnet.layout import Layout
 
     if level == "execute":
         require_provers()
@@ -111,7 +118,8 @@ async def demo(home: Path, level: str) -> Result:
         stopping.cancel()
         running.cancel()
         await asyncio.wait((running,))
-    write_report(found, home / "report.json")
+    if Layout(home).is_ours:
+        write_report(found, home / "report.json")
     error = None if running.cancelled() else running.exception()
     if error is not None and not isinstance(error, AlignedError):
         raise error

@@ -12,13 +12,14 @@ from aligned.chain.contracts import AggregationService
 from aligned.core.aggregation import AggregationSystem
 from aligned.core.errors import ProtocolError
 from aligned.devnet.aggregation_cases import NamedProof, aggregation_proofs
-from aligned.devnet.aggregation_onchain import blob_is_bound, foreign_leaves
+from aligned.devnet.aggregation_onchain import blob_is_bound, chunk_count, foreign_leaves
 from aligned.devnet.aggregation_refusals import Refusals
 from aligned.devnet.aggregation_users import Users
 from aligned.devnet.cases import Refusal
 from aligned.devnet.cluster import Cluster
 from aligned.devnet.consumer import use_aggregated
 from aligned.devnet.failures import Failures, all_of
+from aligned.devnet.roles import AGGREGATION_DATABASE
 from aligned.sdk.aggregation import AggregationClient, AggregationUntil
 from aligned.sdk.aggregation_models import placement
 from aligned.sdk.leaves import RootOnChain
@@ -211,7 +212,7 @@ class AggregationSession:
         run.blobs, run.tx_hash = len(leaves.found.versioned_hashes), leaves.found.tx_hash
         receipt = await self._cluster.chain.get_receipt(leaves.found.tx_hash)
         run.gas = 0 if receipt is None else receipt.gas_used
-        run.chunks = await self._cluster.chunk_count(place.root)
+        run.chunks = await chunk_count(self._cluster.database_url(AGGREGATION_DATABASE), place.root)
         name, chain, inputs = run.system.wire_name, self._cluster.chain, first.proof.files.public_inputs
         bound = blob_is_bound(chain, self._service, leaves)
         run.blob_bound = await self._attempt(f"{name}: blobs", bound)

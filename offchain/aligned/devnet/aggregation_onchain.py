@@ -16,10 +16,16 @@ from aligned.core.blob import challenge, versioned_hash
 from aligned.core.types import HASH_BYTES
 from aligned.sdk.aggregation_models import placement
 from aligned.sdk.leaves import Leaves, RootOnChain
+from aligned.storage.postgres import Database
 from aligned.wire.gateway import Receipt
 
 _OPENING_BYTES, _KZG_BYTES = 96, 48
 _FUNCTIONS = {AggregationSystem.SP1: "verifySP1", AggregationSystem.RISC0: "verifyRisc0"}
+
+_CHUNKS = """
+SELECT count(*) AS chunks FROM chunks JOIN aggregations ON aggregations.id = aggregation_id
+WHERE aggregations.root = %s AND aggregations.state <> 'failed'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,13 @@ def _opens(output: ChunkOutput, blob_hash: bytes, y: bytes, opening: bytes) -> b
     point = challenge(output.root, output.leaf_count, blob_hash).to_bytes(32, "big")
     holds = ckzg.verify_kzg_proof(commitment, point, y, proof, trusted_setup())
     return versioned_hash(commitment) == blob_hash and bool(holds)
+
+
+async def chunk_count(database_url: str, root: bytes) -> int:
+    """In how many chunks the proofs under a root were proved, as the aggregator's database says."""
+    async with Database(database_url) as database, database.transaction() as conn:
+        found = await (await conn.execute(_CHUNKS, (root,))).fetchone()
+    return 0 if found is None else int(found["chunks"])
 
 
 async def sent_transaction(chain: ChainClient, service: AggregationService, found: RootOnChain) -> Sent:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from aligned.chain.client import ChainClient, hex_bytes
-from aligned.core.errors import TIMEOUT, DependencyError
+from aligned.core.errors import TIMEOUT, DependencyError, ProtocolError
+from aligned.devnet.ports import PORT_IN_USE, is_free
 from aligned.devnet.process import ManagedProcess, free_port
 
 CHAIN_ID: Final = 31_337
-_START_TIMEOUT_S = 30.0
+_START_TIMEOUT_S = 60.0
+_LOOK_S = 0.1
 _DEPENDENCY = "anvil_unavailable"
 
 
@@ -40,7 +42,7 @@ class Anvil:
         self.chain_id = chain_id
         argv = [anvil_binary(), "--host", "127.0.0.1", "--port", str(self.port), "--chain-id", str(chain_id)]
         argv += ["--block-time", str(block_time_s)] if block_time_s else []
-        argv += ["--silent", *extra]
+        argv += extra
         self.process = ManagedProcess("anvil", argv, log_path)
 
     @property
@@ -52,10 +54,33 @@ class Anvil:
         """Starts it and waits until it answers.
 
         Raises:
-            DependencyError: it ended or does not answer in time.
+            DependencyError: it ended or does not answer in time. ProtocolError: port_in_use.
         """
+        if not is_free(self.port):
+            raise ProtocolError(
+                PORT_IN_USE, f"port {self.port} is in use by another program; 0 takes a free one"
+            )
+        earlier = self._log_size()
         self.process.start()
+        await self._wait_until_it_listens(earlier)
         await wait_for_rpc(self.url, self.chain_id, self.process)
+        async with ChainClient([self.url], self.chain_id) as chain:
+            await chain.rpc("anvil_setLoggingEnabled", False)
+
+    async def _wait_until_it_listens(self, earlier: int) -> None:
+        """By its own word: an answer on the port may come from another node, which must not be touched."""
+        deadline = asyncio.get_running_loop().time() + _START_TIMEOUT_S
+        wanted = f"Listening on 127.0.0.1:{self.port}".encode()
+        while self._log_size() <= earlier or wanted not in self.process.log_path.read_bytes()[earlier:]:
+            if not self.process.is_running():
+                raise DependencyError(_DEPENDENCY, f"anvil ended at start\n{self.process.log_tail()}")
+            if asyncio.get_running_loop().time() > deadline:
+                raise DependencyError(TIMEOUT, f"anvil does not listen after {_START_TIMEOUT_S:.0f} s")
+            await asyncio.sleep(_LOOK_S)
+
+    def _log_size(self) -> int:
+        path = self.process.log_path
+        return path.stat().st_size if path.exists() else 0
 
 
 async def wait_for_rpc(url: str, chain_id: int, process: ManagedProcess | None = None) -> None:
@@ -74,8 +99,10 @@ async def wait_for_rpc(url: str, chain_id: int, process: ManagedProcess | None =
                 raise DependencyError(_DEPENDENCY, f"anvil ended at start\n{process.log_tail()}") from error
             if asyncio.get_running_loop().time() > deadline:
                 raise DependencyError(TIMEOUT, f"no chain {chain_id} at {url}: {error.message}") from error
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_LOOK_S)
         else:
+            if process is not None and not process.is_running():
+                raise DependencyError(_DEPENDENCY, f"anvil ended at start\n{process.log_tail()}")
             return
 
 

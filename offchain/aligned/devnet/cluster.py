@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import AggregationService, ServiceManager
@@ -20,18 +20,18 @@ from aligned.devnet.beacon import BeaconStandin
 from aligned.devnet.failures import all_of
 from aligned.devnet.keys import AGGREGATOR, BATCHER, DEPLOYER, PROOF_AGGREGATOR, KeyFolder, RoleKeys
 from aligned.devnet.layout import Layout, Shared
+from aligned.devnet.ports import PortWish, require_free
 from aligned.devnet.roles import (
-    AGGREGATION_DATABASE,
     AggregationConfig,
     Role,
     aggregation_roles,
     fast_mode_roles,
 )
-from aligned.devnet.setup import deploy_contracts, register_operators
+from aligned.devnet.setup import deploy_contracts, fund_reference_user, quorum_warnings, register_operators
+from aligned.devnet.watch import Child, PostgresChild, Watch
 from aligned.sdk.accounts import devnet_account
 from aligned.sdk.network import AggregationNetwork, NetworkConfig
 from aligned.storage.embedded import EmbeddedPostgres
-from aligned.storage.postgres import Database
 from aligned.storage.serve import FolderServer
 
 _BLOCK_POLL_S = 0.1
@@ -39,11 +39,6 @@ _BLOCK_POLL_S = 0.1
 _RPC_TIMEOUT_S = 120.0
 _ACCOUNT_BALANCE_WEI = 1_000 * 10**18
 _USERS = range(4, 10)
-
-_CHUNKS = """
-SELECT count(*) AS chunks FROM chunks JOIN aggregations ON aggregations.id = aggregation_id
-WHERE aggregations.root = %s AND aggregations.state <> 'failed'
-"""
 
 Progress = Callable[[str], None]
 
@@ -75,11 +70,18 @@ class ClusterConfig:
     durable: bool = False
     aggregation: AggregationConfig | None = field(default_factory=AggregationConfig)
 
+    def port_wishes(self) -> Iterator[PortWish]:
+        """The ports that are looked at before anything is started."""
+        yield PortWish(self.rpc_port, "the chain", "--rpc-port")
+        yield PortWish(self.batcher_port, "the batcher", "--batcher-port")
+        yield PortWish(self.gateway_port, "the gateway", "--gateway-port")
+
 
 @dataclass(slots=True)
 class _Parts:
     """What `stop` has to end, in the order in which it was started."""
 
+    home: IO[bytes] | None = None
     anvil: Anvil | None = None
     postgres: EmbeddedPostgres | None = None
     store: FolderServer | None = None
@@ -93,6 +95,9 @@ class Cluster:
 
     Args:
         progress: called with one line per step.
+
+    Attributes:
+        warnings: what makes this devnet less than people expect of one, for them.
     """
 
     network: NetworkConfig
@@ -102,6 +107,7 @@ class Cluster:
     def __init__(self, config: ClusterConfig, progress: Progress | None = None) -> None:
         self.config = config
         self.layout = Layout(config.home.absolute())
+        self.warnings: list[str] = []
         self._say = progress or (lambda _line: None)
         self._parts = _Parts()
 
@@ -122,9 +128,11 @@ class Cluster:
         """Brings everything up; ready for users when it returns.
 
         Raises:
+            ProtocolError: port_in_use, home_in_use: nothing was started.
             DependencyError: a part did not become ready; its last log lines are in the message.
         """
-        self.layout.clear()
+        self._parts.home = self.layout.take()
+        require_free(self.config.port_wishes())
         rpc_url = await self._start_chain()
         self._parts.chain = ChainClient([rpc_url], self.config.chain_id, timeout_s=_RPC_TIMEOUT_S)
         keys = KeyFolder(self.layout.home / "keys")
@@ -147,6 +155,8 @@ class Cluster:
             await asyncio.to_thread(parts.postgres.stop)
         if parts.anvil is not None:
             parts.anvil.process.stop()
+        if parts.home is not None:
+            parts.home.close()
         self._parts = _Parts()
 
     async def _leave_chain(self, chain: ChainClient) -> None:
@@ -189,13 +199,6 @@ class Cluster:
         """Role "batcher", "gateway" or "operator-0", also one that is switched off."""
         return self._parts.roles[name]
 
-    async def chunk_count(self, root: bytes) -> int:
-        """In how many chunks the proofs under a root were proved, as the aggregator's database says."""
-        url = self.database_url(AGGREGATION_DATABASE)
-        async with Database(url) as database, database.transaction() as conn:
-            found = await (await conn.execute(_CHUNKS, (root,))).fetchone()
-        return 0 if found is None else int(found["chunks"])
-
     async def programs(self) -> dict[AggregationSystem, bytes]:
         """The aggregating programs that the contract allows."""
         service = AggregationService(self.chain, self.deployment.aggregation_service)
@@ -227,6 +230,9 @@ class Cluster:
         self.deployment.save(self.layout.deployment_file)
         self._say(f"registering {len(operators)} operators")
         await register_operators(self.chain, self.deployment, operators)
+        await fund_reference_user(self.chain, self.deployment)
+        running = len(operators) - len(self.config.switched_off)
+        self.warnings = await quorum_warnings(self.service_manager, len(operators), running)
         await self.cheats.mine_every(self.config.block_time_s)
 
     @property
@@ -250,10 +256,7 @@ class Cluster:
             specs += aggregation_roles(shared, keys, self.config.aggregation, self.config.gateway_port)
         for spec in specs:
             self._parts.roles[spec.name] = Role.prepare(spec, shared, self.database_url(spec.database))
-        off = {f"operator-{index}" for index in self.config.switched_off}
-        if self.config.aggregation is not None and not self.config.aggregation.aggregator:
-            off.add("proof-aggregator")
-        await all_of(*(role.start() for name, role in self._parts.roles.items() if name not in off))
+        await all_of(*(self.role(name).start() for name in self._wanted_roles()))
         self.network = NetworkConfig(
             chain_id=self.config.chain_id,
             rpc_urls=(shared.rpc_url,),
@@ -263,6 +266,24 @@ class Cluster:
         )
         if self.config.aggregation is not None:
             self.aggregation = self._aggregation_network(shared.rpc_url)
+
+    def _wanted_roles(self) -> list[str]:
+        """The roles that shall run."""
+        off = {f"operator-{index}" for index in self.config.switched_off}
+        if self.config.aggregation is not None and not self.config.aggregation.aggregator:
+            off.add("proof-aggregator")
+        return [name for name in self._parts.roles if name not in off]
+
+    def watch(self, say: Progress) -> Watch:
+        """Looks after the processes of the running devnet.
+
+        Args:
+            say: called with a line when one has ended or is started again.
+        """
+        vital: dict[str, Child] = {"PostgreSQL": PostgresChild(self.layout.home / "postgres")}
+        if self._parts.anvil is not None:
+            vital["anvil"] = self._parts.anvil.process
+        return Watch(vital, {name: self.role(name).process for name in self._wanted_roles()}, say)
 
     def _aggregation_network(self, rpc_url: str) -> AggregationNetwork:
         self._parts.beacon = BeaconStandin(rpc_url)

@@ -17,6 +17,7 @@ from aligned.devnet.failures import Failures, all_of
 from aligned.devnet.gas import GasFigures, measure_gas
 from aligned.devnet.keys import FIRST_USER
 from aligned.devnet.roles import AggregationConfig
+from aligned.devnet.watch import role_ended, while_watched
 from aligned.sdk.accounts import devnet_account
 from aligned.sdk.client import AlignedClient
 from aligned.sdk.models import Inclusion, SubmitResult
@@ -99,7 +100,6 @@ async def run_demo(home: Path, demo: Demo, on_change: Callable[[], None], level:
         AlignedError: the devnet did not start, or nothing could be submitted; it is among the failures too.
     """
     started = time.monotonic()
-    demo.failures.log_file = home / "logs" / "demo.log"
 
     def say(step: str) -> None:
         demo.step = step or demo.step
@@ -110,14 +110,20 @@ async def run_demo(home: Path, demo: Demo, on_change: Callable[[], None], level:
     config = ClusterConfig(home, operators=OPERATORS, switched_off=off, aggregation=aggregation)
     try:
         async with Cluster(config, say) as cluster:
-            await _Session(cluster, demo, say).run()
-            await AggregationSession(cluster, demo.aggregation, say).run()
+            demo.failures.log_file = cluster.layout.log("demo")
+            watch = cluster.watch(lambda line: demo.failures.add("watching", role_ended(line)))
+            await while_watched(watch, _both_halves(cluster, demo, say))
     except BaseException as error:
         demo.failures.add(demo.step, error)
         raise
     finally:
         demo.seconds = time.monotonic() - started
     say("done")
+
+
+async def _both_halves(cluster: Cluster, demo: Demo, say: Callable[[str], None]) -> None:
+    await _Session(cluster, demo, say).run()
+    await AggregationSession(cluster, demo.aggregation, say).run()
 
 
 class _Session:

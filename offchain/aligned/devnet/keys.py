@@ -23,6 +23,7 @@ BATCHER: Final = 1
 AGGREGATOR: Final = 2
 PROOF_AGGREGATOR: Final = 3
 FIRST_USER: Final = 5
+REFERENCE_USER: Final = 9
 FIRST_OPERATOR: Final = 10
 
 # The keys are public anyway; production files cost a second of work each to open.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from aligned.core.errors import ProtocolError
 from aligned.devnet.keys import RoleKeys
@@ -18,6 +20,7 @@ PROJECT: Final = Path(__file__).resolve().parents[3]
 ARTIFACTS: Final = PROJECT / ".build" / "__local__.json"
 PARAMS: Final = PROJECT / "deployments" / "params"
 
+HOME_IN_USE: Final = "home_in_use"
 _MARKER = ".aligned-devnet"
 Sections = Mapping[str, Mapping[str, object]]
 
@@ -28,20 +31,43 @@ class Layout:
 
     home: Path
 
-    def clear(self) -> None:
+    def take(self) -> IO[bytes]:
         """Makes an empty home; what an earlier devnet left there is deleted, anything else is not touched.
 
+        Returns:
+            What holds the folder: close it when the devnet has ended.
+
         Raises:
-            ProtocolError: invalid_settings: the folder holds files of somebody else.
+            ProtocolError: invalid_settings: the folder holds files of somebody else; home_in_use: a devnet runs there.
         """
-        marker = self.home / _MARKER
-        if self.home.exists() and not marker.exists() and any(self.home.iterdir()):
+        if self.home.exists() and not self.is_ours and any(self.home.iterdir()):
             raise ProtocolError(
-                INVALID_SETTINGS, f"{self.home} is not empty and no devnet of ours; name another folder"
+                INVALID_SETTINGS,
+                f"{self.home} is not empty and no devnet of ours; name another folder (--home)",
             )
-        shutil.rmtree(self.home, ignore_errors=True)
-        self.home.mkdir(parents=True)
-        marker.touch()
+        self.home.mkdir(parents=True, exist_ok=True)
+        holder = self._marker.open("ab")
+        try:
+            fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder.close()
+            text = f"a devnet runs in {self.home}: end it, or name another folder (--home)"
+            raise ProtocolError(HOME_IN_USE, text) from None
+        for entry in self.home.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry != self._marker:
+                entry.unlink()
+        return holder
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a devnet has had this folder, so that it may be written to and emptied."""
+        return self._marker.exists()
+
+    @property
+    def _marker(self) -> Path:
+        return self.home / _MARKER
 
     @property
     def deployment_file(self) -> Path:
@@ -60,6 +86,15 @@ class Layout:
     def settings(self, name: str) -> Path:
         """Settings of a role."""
         return self.home / "settings" / f"{name}.toml"
+
+    def database(self, name: str, url: str) -> Path:
+        """A file with the URL of a database, for `database.url_file`; a URL may hold a password."""
+        path = self.home / "settings" / f"{name}.database-url"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(url + "\n")
+        return path
 
 
 @dataclass(frozen=True, slots=True)

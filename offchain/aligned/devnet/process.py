@@ -100,9 +100,7 @@ class ManagedProcess:
 
     def log_tail(self) -> str:
         """The last lines of its log."""
-        if not self.log_path.exists():
-            return ""
-        return self.log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+        return tail(self.log_path)
 
     async def wait_ready(self, url: str, timeout_s: float) -> None:
         """Waits until a GET of `url` answers 200.
@@ -120,6 +118,11 @@ class ManagedProcess:
                     return
                 await asyncio.sleep(0.1)
         raise DependencyError(TIMEOUT, f"{self.name} is not ready after {timeout_s:.0f} s\n{self.log_tail()}")
+
+
+def tail(log_path: Path) -> str:
+    """The last lines of a log, "" if there is none."""
+    return log_path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace") if log_path.exists() else ""
 
 
 async def _answers_ok(http: httpx.AsyncClient, url: str) -> bool:

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from aligned.core.errors import ProtocolError
 from aligned.devnet import layout
 from aligned.devnet.keys import AGGREGATOR, BATCHER, PROOF_AGGREGATOR, KeyFolder, RoleKeys
 from aligned.devnet.layout import Shared
+from aligned.devnet.ports import PORT_IN_USE, is_free
 from aligned.devnet.process import ManagedProcess, free_port
 
 # Far above what a start takes: a machine with other work does not fail it.
@@ -79,12 +81,12 @@ class Role:
 
     @classmethod
     def prepare(cls, spec: RoleSpec, shared: Shared, database_url: str) -> Role:
-        """Writes its settings."""
+        """Writes its settings, so that another process can be started from them as they are."""
         path = shared.layout.settings(spec.name)
-        layout.write_settings(path, spec.sections)
+        database = {"url_file": str(shared.layout.database(spec.database, database_url))}
+        layout.write_settings(path, {**spec.sections, "database": database})
         argv = [sys.executable, "-m", "aligned.cli.main", *spec.arguments, "--config", str(path)]
-        env = {"ALIGNED__DATABASE__URL": database_url}
-        return cls(ManagedProcess(spec.name, argv, shared.layout.log(spec.name), env), spec.port)
+        return cls(ManagedProcess(spec.name, argv, shared.layout.log(spec.name)), spec.port)
 
     @property
     def url(self) -> str:
@@ -92,7 +94,14 @@ class Role:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Starts it and waits until it is ready."""
+        """Starts it and waits until it is ready.
+
+        Raises:
+            ProtocolError: port_in_use. DependencyError: it ended, or is not ready in time.
+        """
+        if not self.process.is_running() and not is_free(self.port):
+            text = f"port {self.port} of {self.process.name} is in use by another program"
+            raise ProtocolError(PORT_IN_USE, text)
         self.process.start()
         await self.process.wait_ready(f"{self.url}/readyz", READY_TIMEOUT_S)
 

@@ -9,20 +9,22 @@ from web3 import HTTPProvider, Web3
 
 from aligned.chain.abi import contract_abi
 from aligned.chain.client import ChainClient
-from aligned.chain.contracts import OperatorRegistry
+from aligned.chain.contracts import OperatorRegistry, PaymentService, ServiceManager
 from aligned.chain.deployment import Deployment, address_bytes
 from aligned.devnet import layout
 from aligned.devnet.anvil import CHAIN_ID
 from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy import deploy
-from aligned.devnet.keys import BATCHER, DEPLOYER, RoleKeys
+from aligned.devnet.keys import BATCHER, DEPLOYER, REFERENCE_USER, RoleKeys
 from aligned.devnet.params import DeploymentParams
+from aligned.devnet.quorum import quorum_problem
 from aligned.devnet.senders import Sender, Web3Sender, anvil_place, local_account_submit
 from aligned.operator.register import registration_calldata
 from aligned.sdk.accounts import devnet_account
 from aligned.sdk.wallet import Wallet
 
 _BOND_WEI = 10 * 10**18
+_DEPOSIT_WEI = 10**18
 
 
 async def deploy_contracts(chain: ChainClient, rpc_url: str) -> Deployment:
@@ -47,6 +49,20 @@ def deploy_named(sender: Sender, web3: Web3, params_name: str) -> Deployment:
     params = DeploymentParams.load(layout.PARAMS / f"{params_name}.yaml")
     place = anvil_place(web3) if params.chain_id == CHAIN_ID else None
     return deploy(sender, params, Artifacts.load(layout.ARTIFACTS), place)
+
+
+async def fund_reference_user(chain: ChainClient, deployment: Deployment) -> None:
+    """Deposits for the account that the reference's client takes when it is told no other."""
+    wallet = Wallet(chain, devnet_account(REFERENCE_USER))
+    deposit = PaymentService(chain, deployment.payment_service).encode_deposit(wallet.address)
+    await wallet.send(address_bytes(deployment.payment_service), deposit, value_wei=_DEPOSIT_WEI)
+
+
+async def quorum_warnings(manager: ServiceManager, registered: int, running: int) -> list[str]:
+    """Says so when the operators that run cannot verify a batch."""
+    config = await manager.config()
+    problem = quorum_problem(registered, running, config.min_signers, config.threshold_bps)
+    return [] if problem is None else [f"no batch will be verified: {problem}"]
 
 
 async def register_operators(
