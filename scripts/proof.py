@@ -9,9 +9,10 @@ import click
 
 from aligned.cli.inspect import inspect
 from aligned.cli.proofs import status, submit, verify_onchain, wait
+from aligned.cli.strict import StrictGroup
 
 
-@click.group(name="proof")
+@click.group(cls=StrictGroup, name="proof")
 def cli() -> None:
     """Submit proofs, follow them, and ask the contract about them."""
 

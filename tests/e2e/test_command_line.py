@@ -126,6 +126,47 @@ async def test_submit__wrong_public_input__exit_code_1_and_the_reason_in_json(al
     assert refused.json["proofs"][0]["error"]["code"] == "invalid_proof"
 
 
+async def test_submit__two_proofs_of_one_circuit__each_with_its_input_and_a_file_for_each(
+    aligned: Shell, tmp_path: Path
+) -> None:
+    await aligned("deposit", "0.1ether", "--devnet-account", str(USER))
+    names, results = ("preimage_a", "preimage_b"), tmp_path / "results"
+    files = [
+        option
+        for name in names
+        for option in (
+            *("--proof", str(CIRCOM / f"{name}.proof.json")),
+            *("--public-input", str(CIRCOM / f"{name}.public.json")),
+        )
+    ]
+    submitted = await aligned(
+        *("submit", "--system", "CircomGroth16Bn256", *files, "--vk", str(CIRCOM / "verification_key.json")),
+        *("--wait", "verified", "--timeout", "90", "--output-dir", str(results)),
+        *("--devnet-account", str(USER), "--json"),
+    )
+    assert submitted.code == 0, submitted.out + submitted.err
+    rows = submitted.json["proofs"]
+    assert [Path(row["proof"]).name for row in rows] == [f"{name}.proof.json" for name in names]
+    assert [row["file"] for row in rows] == [str(results / f"{name}.json") for name in names]
+    for row in rows:
+        assert json.loads(Path(row["file"]).read_text()) == row["verification_data"]
+        assert f"aligned wait {row['leaf']}" in submitted.err
+        checked = await aligned("verify-onchain", row["file"], "--json")
+        assert (checked.code, checked.json["verified"]) == (0, True)
+
+
+async def test_submit__five_repetitions_into_a_folder__five_files(aligned: Shell, tmp_path: Path) -> None:
+    await aligned("deposit", "0.1ether", "--devnet-account", str(USER))
+    submitted = await aligned(
+        *("submit", *circom_options("preimage_a"), "--repetitions", "5", "--output-dir", str(tmp_path)),
+        *("--wait", "posted", "--timeout", "90", "--devnet-account", str(USER), "--json"),
+    )
+    assert submitted.code == 0, submitted.out + submitted.err
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        f"preimage_a-{index}.json" for index in range(5)
+    ]
+
+
 async def test_fee_cap__raised_at_once_lowered_only_with_notice__shown_in_the_balance(aligned: Shell) -> None:
     signer = ("--devnet-account", str(USER), "--json")
     await aligned("deposit", "0.01ether", "--devnet-account", str(USER))

@@ -19,6 +19,7 @@ from aligned.batcher.guard import Guard
 from aligned.batcher.http import BatcherHttp
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
+from aligned.batcher.office import Office
 from aligned.batcher.ports import TaskChain
 from aligned.batcher.poster import BatchPoster, PostingPolicy
 from aligned.batcher.questions import Questions
@@ -33,7 +34,7 @@ from aligned.batcher.watch import PostingWatch
 from aligned.chain.accounts import role_account
 from aligned.chain.connect import chain_client, tx_sender
 from aligned.chain.contracts import PaymentService, ServiceManager
-from aligned.chain.deployment import Deployment
+from aligned.chain.deployment import Deployment, address_bytes
 from aligned.core.types import ProvingSystem
 from aligned.loops import repeat, run_all
 from aligned.settings import BatcherSettings, RetentionSettings, Settings
@@ -48,6 +49,7 @@ log = structlog.get_logger(__name__)
 _POST_POLL_S = 0.25
 _SETTLE_POLL_S = 10.0
 _RECONCILE_POLL_S = 15.0
+_OFFICE_POLL_S = 30.0
 # Messages in work, over all connections, in units of the largest one.
 _MESSAGES_IN_WORK = 64
 _MESSAGES_IN_WORK_PER_IP = 16
@@ -67,6 +69,7 @@ class Context:
     pool: VerifierPool
     signer: ReceiptSigner
     retention: RetentionSettings
+    office: Office | None = None
 
 
 @asynccontextmanager
@@ -83,6 +86,8 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         db = await stack.enter_async_context(open_database(settings.database, "batcher"))
         client = await stack.enter_async_context(chain_client(network))
         payments = PaymentService(client, deployment.payment_service)
+        office = Office(payments, address_bytes(deployment.service_manager), address_bytes(account.address))
+        await office.check_at_start()
         sender = tx_sender(network, db, client, account)
         manager = ServiceManager(client, deployment.service_manager)
         pool = VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)
@@ -97,6 +102,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             pool=await stack.enter_async_context(pool),
             signer=ReceiptSigner(account, network.chain_id, payments.address),
             retention=settings.retention,
+            office=office,
         )
 
 
@@ -107,7 +113,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         AlignedError: a setting, key or dependency is wrong at start, or an invariant broke.
     """
     async with open_context(settings) as context:
-        await Batcher(context).run(stop)
+        assert context.office is not None
+        looking = repeat("office", context.office.step, stop, _OFFICE_POLL_S)
+        await run_all(stop, Batcher(context).run(stop), looking)
 
 
 class Batcher:

@@ -8,13 +8,14 @@ import click
 
 from aligned.cli.options import config_option
 from aligned.cli.output import Result, command
+from aligned.cli.strict import StrictGroup
 from aligned.core.errors import ProtocolError
 from aligned.observability import redact
 from aligned.settings import INVALID_SETTINGS, load
 from aligned.settings import check as find_problems
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def config() -> None:
     """Look at the settings."""
 

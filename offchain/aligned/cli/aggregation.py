@@ -13,12 +13,13 @@ from aligned.cli import aggregation_proofs, aggregation_roots
 from aligned.cli.files import Hex
 from aligned.cli.options import aggregation_options, signer_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, ether, fields_table
+from aligned.cli.strict import StrictGroup
 from aligned.sdk.aggregation import AggregationClient
 from aligned.sdk.network import AggregationNetwork
 from aligned.wire.gateway import QuotaAnswer
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def aggregation() -> None:
     """Aggregation mode: many proofs, one proof on Ethereum.
 

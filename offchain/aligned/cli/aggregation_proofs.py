@@ -11,12 +11,24 @@ from eth_account.signers.local import LocalAccount
 from rich.console import Group, RenderableType
 
 from aligned.cli.files import FILE, Hex
+from aligned.cli.kinds import read_aggregation_receipt
 from aligned.cli.options import aggregation_options, signer_options
-from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console, fields_table
+from aligned.cli.output import (
+    EXIT_FAILED,
+    EXIT_OK,
+    Result,
+    can_go_on,
+    columns,
+    command,
+    console,
+    fields_table,
+)
+from aligned.cli.outputs import OutputFile
 from aligned.cli.proof_files import read_files, refusal_of_aggregation
+from aligned.cli.strict import StrictCommand
 from aligned.core.aggregation import AggregationSystem
 from aligned.sdk.aggregation import AggregationClient, AggregationUntil
-from aligned.sdk.aggregation_models import check_receipt, placement, read_receipt
+from aligned.sdk.aggregation_models import check_receipt, placement
 from aligned.sdk.network import AggregationNetwork
 from aligned.wire.gateway import PROOF_STATES, ProofState, Receipt, has_reached
 
@@ -26,7 +38,7 @@ _ID = click.UUID
 _WATCH_S = 1.0
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option("--system", type=click.Choice(SYSTEMS, case_sensitive=False), required=True)
 @click.option(
     "--proof", type=FILE, required=True, help="SP1: Compressed proof. RISC0: Composite or Succinct receipt."
@@ -50,7 +62,7 @@ _WATCH_S = 1.0
 )
 @click.option("--wait", "until", type=_UNTIL, help="Wait until the aggregation is in a block, or is final.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(1), default=3_600.0, show_default=True)
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the receipt here.")
+@click.option("--output", type=OutputFile(), help="Write the receipt here.")
 @command
 @aggregation_options
 @signer_options
@@ -83,18 +95,17 @@ async def submit(
         raise refusal
     async with AggregationClient(network, account) as client:
         receipt = await client.submit(files, nonce=nonce, lifetime_s=lifetime_s, timeout_s=timeout_s)
+        can_go_on(f"accepted, id {receipt.id}", f"aligned aggregation status {receipt.id}")
         if until is not None:
             with console.status(f"accepted as {receipt.id}; waiting until it is {until}"):
                 receipt = await client.wait(receipt, until=until, timeout_s=timeout_s)
-    if output is not None:
-        output.write_text(receipt.model_dump_json(indent=2) + "\n")
-    return _shown(receipt)
+    return _shown(receipt, output)
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("proof_id", metavar="ID", type=_ID)
 @click.option("--watch", is_flag=True, help="Print each change until the proof is final or rejected.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the receipt here.")
+@click.option("--output", type=OutputFile(), help="Write the receipt here.")
 @command
 @aggregation_options
 async def status(network: AggregationNetwork, proof_id: object, watch: bool, output: Path | None) -> Result:
@@ -118,14 +129,13 @@ async def status(network: AggregationNetwork, proof_id: object, watch: bool, out
                 break
             await asyncio.sleep(_WATCH_S)
             receipt = await client.receipt(str(proof_id))
-    if output is not None:
-        output.write_text(receipt.model_dump_json(indent=2) + "\n")
-    return _shown(receipt)
+    return _shown(receipt, output)
 
 
-def _shown(receipt: Receipt) -> Result:
+def _shown(receipt: Receipt, output: Path | None) -> Result:
     exit_code = EXIT_FAILED if receipt.reject is not None else EXIT_OK
-    return Result(receipt.model_dump(mode="json"), _human(receipt), exit_code)
+    files = {} if output is None else {output: receipt.model_dump_json(indent=2) + "\n"}
+    return Result(receipt.model_dump(mode="json"), _human(receipt), exit_code, files)
 
 
 def _human(receipt: Receipt) -> RenderableType:
@@ -150,7 +160,7 @@ def _human(receipt: Receipt) -> RenderableType:
     return Group(fields_table(facts), history)
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("address", type=Hex(20))
 @click.option("--state", type=click.Choice(sorted(PROOF_STATES)), help="Only those in this state.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
@@ -178,7 +188,7 @@ async def receipts(
     return Result(page.model_dump(mode="json"), Group(table, more))
 
 
-@click.command(name="verify-inclusion")
+@click.command(cls=StrictCommand, name="verify-inclusion")
 @click.argument("file", metavar="RECEIPT", type=FILE)
 @click.option("--public-input", type=FILE, help="Also check that the receipt is about these public inputs.")
 @click.option("--offline", is_flag=True, help="Recompute leaf and path only; ask no chain about the root.")
@@ -197,7 +207,7 @@ async def verify_inclusion(
       aligned aggregation verify-inclusion receipt.json --public-input fib.pub
       aligned aggregation verify-inclusion receipt.json --offline
     """
-    receipt = read_receipt(file.read_bytes())
+    receipt = read_aggregation_receipt(file)
     inputs = None if public_input is None else public_input.read_bytes()
     check_receipt(receipt, inputs)
     place, index, _path = placement(receipt)

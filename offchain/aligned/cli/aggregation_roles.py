@@ -9,9 +9,10 @@ import click
 from aligned.cli.options import config_option
 from aligned.cli.output import Result, command
 from aligned.cli.roles import json_logs, serve_role
+from aligned.cli.strict import StrictGroup
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def poller() -> None:
     """Follow the payments of aggregation mode on chain."""
 
@@ -34,7 +35,7 @@ async def run_poller(config: Path | None, log_json: bool) -> Result:
     return await serve_role("poller", run, config, log_json)
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def gateway() -> None:
     """Take users' proofs for aggregation, and tell where they are."""
 
@@ -57,7 +58,7 @@ async def run_gateway(config: Path | None, log_json: bool) -> Result:
     return await serve_role("gateway", run, config, log_json)
 
 
-@click.group(name="proof-aggregator")
+@click.group(cls=StrictGroup, name="proof-aggregator")
 def proof_aggregator() -> None:
     """Aggregate the proofs in the queue, and put their root on Ethereum."""
 

@@ -11,12 +11,14 @@ from aligned.cli.aggregation_proofs import SYSTEMS
 from aligned.cli.files import Hex
 from aligned.cli.options import aggregation_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, fields_table
+from aligned.cli.outputs import OutputFile
+from aligned.cli.strict import StrictCommand
 from aligned.core.aggregation import AggregationSystem
 from aligned.sdk.aggregation import AggregationClient
 from aligned.sdk.network import AggregationNetwork
 
 
-@click.command(name="list")
+@click.command(cls=StrictCommand, name="list")
 @click.option("--system", type=click.Choice(SYSTEMS, case_sensitive=False), help="Only this one.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
 @click.option("--cursor", help="Go on where a page ended (its `next`).")
@@ -42,7 +44,7 @@ async def list_aggregations(
     return Result(page.model_dump(mode="json"), Group(table, more))
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("root", type=Hex(32))
 @command
 @aggregation_options
@@ -79,11 +81,9 @@ async def show(network: AggregationNetwork, root: bytes) -> Result:
     return Result(data, human, EXIT_OK if is_good else EXIT_FAILED)
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("root", type=Hex(32))
-@click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the 32-byte commitments here."
-)
+@click.option("--output", type=OutputFile(), help="Write the 32-byte commitments here.")
 @command
 @aggregation_options
 async def leaves(network: AggregationNetwork, root: bytes, output: Path | None) -> Result:
@@ -98,8 +98,6 @@ async def leaves(network: AggregationNetwork, root: bytes, output: Path | None) 
     """
     async with AggregationClient(network) as client:
         found = await client.leaves(root)
-    if output is not None:
-        output.write_bytes(b"".join(found.commitments))
     refused = [f"{each.source}: {each.code}: {each.message}" for each in found.refused]
     facts: dict[str, object] = {"source": found.source, "checked": "root and versioned hashes"}
     facts |= {"leaf_count": len(found.commitments), "refused": refused}
@@ -107,7 +105,8 @@ async def leaves(network: AggregationNetwork, root: bytes, output: Path | None) 
     for index, each in enumerate(found.commitments):
         table.add_row(str(index), "0x" + each.hex())
     commitments = ["0x" + each.hex() for each in found.commitments]
-    return Result(facts | {"commitments": commitments}, Group(fields_table(facts), table))
+    files = {} if output is None else {output: b"".join(found.commitments)}
+    return Result(facts | {"commitments": commitments}, Group(fields_table(facts), table), files=files)
 
 
 COMMANDS = (list_aggregations, show, leaves)

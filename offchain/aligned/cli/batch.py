@@ -11,6 +11,7 @@ from aligned.cli.files import SYSTEM_HELP, Ether, System, read_hex
 from aligned.cli.options import TIMEOUT_HELP, UNTIL, network_options, signer_options
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, columns, command, console
 from aligned.cli.proof_files import Paths, read_proof
+from aligned.cli.strict import StrictGroup
 from aligned.core.errors import MALFORMED_MESSAGE, ProtocolError
 from aligned.core.types import ProvingSystem, VerificationData
 from aligned.sdk.client import AlignedClient
@@ -21,7 +22,7 @@ from aligned.storage.objects import ObjectStore
 from aligned.wire.batch_file import decode_batch
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def batch() -> None:
     """Build and post batches without a batcher."""
 

@@ -8,6 +8,7 @@ import click
 
 from aligned.cli.options import config_option
 from aligned.cli.output import Result, columns, command
+from aligned.cli.strict import StrictGroup
 from aligned.settings import Settings, load
 from aligned.storage.connect import configured_url
 from aligned.storage.postgres import Database, migrate
@@ -17,7 +18,7 @@ from aligned.storage.retention import prune
 ROLES = ("batcher", "operator", "aggregator", "aggregation")
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def db() -> None:
     """Look after a role's database."""
 

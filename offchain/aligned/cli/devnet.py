@@ -10,12 +10,13 @@ import click
 from rich.live import Live
 
 from aligned.cli.output import EXIT_DEPENDENCY, EXIT_FAILED, EXIT_OK, Result, command, console
+from aligned.cli.strict import StrictCommand
 from aligned.core.errors import AlignedError, DependencyError
 
 _HOME = click.Path(file_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option(
     "--home", type=_HOME, default=".aligned/devnet", show_default=True, help="Folder; emptied at start."
 )
@@ -82,7 +83,7 @@ async def devnet(
     return Result({"stopped": True})
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option(
     "--home", type=_HOME, default=".aligned/demo", show_default=True, help="Folder; emptied at start."
 )

@@ -35,16 +35,8 @@ class System(click.ParamType):
             self.fail(f"no proving system {value[:64]!r}: {SYSTEM_HELP}", param, ctx)
 
 
-def proof_options(function: F) -> F:
-    """Adds --proof and the other files of one proof; the command receives `data: VerificationData`."""
-    option = click.option(
-        "--proof", "proof_file", type=FILE, required=True, help="The proof as its prover saved it."
-    )
-    return option(proof_parts(function))
-
-
 def proof_parts(function: F) -> F:
-    """As `proof_options`, for a command that takes `proof_file` in its own way."""
+    """Adds the files of one proof to a command that has `proof_file`; it receives `data: VerificationData`."""
 
     @click.option("--system", type=System(), required=True, help=SYSTEM_HELP)
     @click.option(
@@ -112,7 +104,7 @@ class Hex(click.ParamType):
 
 
 class Ether(click.ParamType):
-    """A click type: an amount as `0.1`, `0.1ether`, `30gwei` or `1000wei`, as wei."""
+    """A click type: an amount as `0.1ether`, `30gwei` or `1000wei`, as wei. Only nothing goes without a unit."""
 
     name = "amount"
     _UNITS = (("ether", 18), ("gwei", 9), ("wei", 0))
@@ -122,7 +114,9 @@ class Ether(click.ParamType):
         if isinstance(value, int):
             return value
         text = value.strip().lower()
-        number, decimals = text, 18
+        number, decimals = text, 0
+        if text.isascii() and text.replace(".", "", 1).isdigit() and text.strip("0."):
+            self.fail(f"{value!r} of what? write {text}ether, {text}gwei or {text}wei", param, ctx)
         for unit, digits in self._UNITS:
             if text.endswith(unit):
                 number, decimals = text.removesuffix(unit).strip(), digits

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 from eth_account.signers.local import LocalAccount
 
 from aligned.chain.types import ChainReceipt
 from aligned.cli.files import Ether, Hex
 from aligned.cli.options import network_options, signer_options
-from aligned.cli.output import Result, command, ether
+from aligned.cli.output import Result, command, ether, fields_table
+from aligned.cli.strict import StrictCommand
 from aligned.sdk.client import AlignedClient
 from aligned.sdk.network import NetworkConfig
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("amount", type=Ether())
 @click.option("--for", "user", type=Hex(20), help="Whose account to credit [default: the signer's].")
 @command
@@ -32,7 +35,7 @@ async def deposit(network: NetworkConfig, account: LocalAccount, amount: int, us
     return _sent(receipt, balance_wei=str(state.balance_wei), balance=ether(state.balance_wei))
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("address", type=Hex(20))
 @command
 @network_options
@@ -53,11 +56,20 @@ async def balance(network: NetworkConfig, address: bytes) -> Result:
             "fee_cap_wei": str(state.fee_cap_wei),
             "nonce_on_chain": state.nonce,
             "withdrawable_from": state.unlocked_at_s or None,
-        }
+        },
+        fields_table(
+            {
+                "address": "0x" + address.hex(),
+                "balance": ether(state.balance_wei),
+                "fee cap for a proof": ether(state.fee_cap_wei),
+                "nonce on chain": state.nonce,
+                "withdrawable": _withdrawable(state.unlocked_at_s),
+            }
+        ),
     )
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("address", type=Hex(20))
 @command
 @network_options
@@ -72,7 +84,7 @@ async def nonce(network: NetworkConfig, address: bytes) -> Result:
         return Result({"address": "0x" + address.hex(), "nonce": await client.nonce(address)})
 
 
-@click.command(name="estimate-fee")
+@click.command(cls=StrictCommand, name="estimate-fee")
 @click.option("--batch-size", type=click.IntRange(1, 10_000), default=1, show_default=True)
 @command
 @network_options
@@ -92,7 +104,7 @@ async def estimate_fee(network: NetworkConfig, batch_size: int) -> Result:
     )
 
 
-@click.command(name="fee-cap")
+@click.command(cls=StrictCommand, name="fee-cap")
 @click.argument("cap", type=Ether())
 @command
 @network_options
@@ -110,7 +122,7 @@ async def fee_cap(network: NetworkConfig, account: LocalAccount, cap: int) -> Re
         return _sent(await client.set_fee_cap(cap), cap_wei=str(cap))
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @command
 @network_options
 @signer_options
@@ -126,7 +138,7 @@ async def unlock(network: NetworkConfig, account: LocalAccount) -> Result:
         return _sent(receipt, withdrawable_from=(await client.balance()).unlocked_at_s)
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @command
 @network_options
 @signer_options
@@ -141,7 +153,7 @@ async def lock(network: NetworkConfig, account: LocalAccount) -> Result:
         return _sent(await client.lock())
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("amount", type=Ether())
 @command
 @network_options
@@ -156,6 +168,12 @@ async def withdraw(network: NetworkConfig, account: LocalAccount, amount: int) -
     async with AlignedClient(network, account) as client:
         receipt = await client.withdraw(amount)
         return _sent(receipt, balance_wei=str((await client.balance()).balance_wei))
+
+
+def _withdrawable(unlocked_at_s: int) -> str:
+    if not unlocked_at_s:
+        return "no, it is locked for proofs; `aligned unlock` starts the waiting time"
+    return f"from {datetime.fromtimestamp(unlocked_at_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _sent(receipt: ChainReceipt, **more: object) -> Result:

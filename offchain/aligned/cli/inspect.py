@@ -8,12 +8,13 @@ import click
 
 from aligned.cli.files import proof_parts
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command
+from aligned.cli.strict import StrictGroup
 from aligned.core.commitment import commit
 from aligned.core.types import VerificationData
 from aligned.sdk.proof_warnings import proof_warnings
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def proof() -> None:
     """Look at proof files."""
 

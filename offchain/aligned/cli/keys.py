@@ -9,6 +9,7 @@ import click
 
 from aligned.cli.options import PASSWORD_ENV
 from aligned.cli.output import Result, command
+from aligned.cli.strict import StrictGroup
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _password_file = click.option(
@@ -18,7 +19,7 @@ _password_file = click.option(
 )
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def keys() -> None:
     """Make encrypted key files. An existing file is never overwritten."""
 

@@ -7,6 +7,8 @@ from typing import Final
 
 import click
 
+from aligned.cli.strict import StrictGroup
+
 _COMMANDS: Final = {
     "submit": "aligned.cli.proofs:submit",
     "wait": "aligned.cli.proofs:wait",
@@ -33,12 +35,13 @@ _COMMANDS: Final = {
     "prover": "aligned.cli.prover:prover",
     "config": "aligned.cli.admin:config",
     "db": "aligned.cli.database:db",
+    "deploy": "aligned.cli.deploy:deploy",
     "devnet": "aligned.cli.devnet:devnet",
     "demo": "aligned.cli.devnet:demo",
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(StrictGroup):
     """Loads a subcommand's module only when that subcommand is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
@@ -64,7 +67,7 @@ def cli() -> None:
 
     \b
     A user's first proof on a devnet (`ape run devnet` in another terminal):
-      aligned deposit 0.1 --devnet-account 5
+      aligned deposit 0.1ether --devnet-account 5
       aligned submit --system SP1 --proof fib.proof --vk fib.vk --wait verified --devnet-account 5
 
     \b
@@ -72,7 +75,7 @@ def cli() -> None:
       aligned aggregation --help
 
     \b
-    Exit codes: 0 ok, 1 failed or "no", 2 wrong usage, 3 a dependency is down.
+    Exit codes: 0 ok, 1 failed or "no", 2 wrong usage, 3 a dependency is down, 130 interrupted (Ctrl-C).
     Every command has --json: one object on stdout, messages for people on stderr.
     """
 

@@ -38,7 +38,7 @@ def network_options(function: F) -> F:
         envvar="ALIGNED_NETWORK",
         default="devnet",
         show_default=True,
-        help="'devnet', or a deployment file such as deployments/1.json.",
+        help="'devnet', or a deployment file (JSON, with the addresses of the contracts).",
     )
     @click.option("--rpc-url", envvar="ALIGNED_RPC_URL", help="Ethereum endpoint [default: the network's].")
     @click.option("--batcher-url", envvar="ALIGNED_BATCHER_URL", help="ws:// or wss:// URL of the batcher.")
@@ -74,7 +74,7 @@ def aggregation_options(function: F) -> F:
         envvar="ALIGNED_NETWORK",
         default="devnet",
         show_default=True,
-        help="'devnet', or a deployment file such as deployments/1.json.",
+        help="'devnet', or a deployment file (JSON, with the addresses of the contracts).",
     )
     @click.option("--rpc-url", envvar="ALIGNED_RPC_URL", help="Ethereum endpoint [default: the network's].")
     @click.option("--gateway-url", envvar="ALIGNED_GATEWAY_URL", help="The gateway [default: the network's].")
@@ -124,12 +124,15 @@ def deployment_file(name: str) -> Path:
     """
     file = Path(name)
     if not file.is_file():
-        raise click.UsageError(f"--network {name!r}: neither 'devnet' nor a deployment file")
+        raise click.UsageError(
+            f"--network {name!r}: neither 'devnet' nor a deployment file that is there; the operator of the network"
+            " publishes it, and `aligned devnet` writes one into its folder (deployment.json)"
+        )
     return file
 
 
-def signer_options(function: F) -> F:
-    """Adds --keystore, --password-file, --devnet-account; the command receives `account: LocalAccount`."""
+def key_options(function: F) -> F:
+    """Adds --keystore, --password-file, --devnet-account as they are; see `read_signer`."""
 
     @click.option(
         "--keystore",
@@ -147,6 +150,17 @@ def signer_options(function: F) -> F:
         type=click.IntRange(0, 99),
         help=f"Account number of the devnet's well-known mnemonic; chain id {DEVNET_CHAIN_ID} only.",
     )
+    @functools.wraps(function)
+    def with_keys(*args: Any, **options: Any) -> Any:
+        return function(*args, **options)
+
+    return with_keys  # type: ignore[return-value]
+
+
+def signer_options(function: F) -> F:
+    """Adds `key_options`; the command receives `account: LocalAccount`."""
+
+    @key_options
     @functools.wraps(function)
     def with_signer(
         *args: Any,

@@ -12,6 +12,8 @@ from aligned.chain.kzg import commitment_of
 from aligned.cli.aggregation_proofs import SYSTEMS
 from aligned.cli.files import FILE
 from aligned.cli.output import Result, command, console
+from aligned.cli.outputs import OutputFolder
+from aligned.cli.strict import StrictCommand
 from aligned.core.aggregation import AggregationSystem
 from aligned.core.blob import encode_blobs, versioned_hash
 from aligned.core.errors import MALFORMED_MESSAGE, ProtocolError
@@ -25,7 +27,7 @@ _LEVELS = [str(level) for level in ProvingLevel]
 _KEY_SUFFIX = {AggregationSystem.SP1: ".vk", AggregationSystem.RISC0: ".id"}
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("proofs", nargs=-1, required=True, type=FILE)
 @click.option("--system", type=click.Choice(SYSTEMS, case_sensitive=False), required=True)
 @click.option("--level", type=click.Choice(_LEVELS), default="native", show_default=True)
@@ -35,7 +37,7 @@ _KEY_SUFFIX = {AggregationSystem.SP1: ".vk", AggregationSystem.RISC0: ".id"}
 @click.option("--chunk-proofs", type=click.IntRange(1), default=256, show_default=True)
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFolder(),
     required=True,
     help="Folder for the results; a job that is finished in there is not done again.",
 )

@@ -13,6 +13,7 @@ import click
 from aligned.cli.files import Ether
 from aligned.cli.options import config_option
 from aligned.cli.output import EXIT_FAILED, EXIT_OK, Result, command
+from aligned.cli.strict import StrictGroup
 from aligned.observability import configure_logging
 from aligned.settings import Settings, load
 from aligned.watchdog import WatchLimits, limits
@@ -37,7 +38,7 @@ async def serve_role(name: str, service: Service, config: Path | None, log_json:
     return Result({"role": name, "stopped": True})
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def batcher() -> None:
     """Collect users' proofs into batches and post them."""
 
@@ -58,7 +59,7 @@ async def run_batcher(config: Path | None, log_json: bool) -> Result:
     return await serve_role("batcher", run, config, log_json)
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def aggregator() -> None:
     """Collect operators' signatures and answer tasks on chain."""
 
@@ -95,7 +96,7 @@ async def claim(config: Path | None) -> Result:
     return Result({"amount_wei": done.amount_wei, "tx_hash": _hash(done.tx_hash)})
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def operator() -> None:
     """Verify batches and sign them; register and deregister."""
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(sys.executable).parent
 COMMANDS = [
     *("deploy", "devnet", "demo", "batcher", "aggregator", "operator register", "proof submit"),
-    *("poller", "gateway", "aggregate", "prover"),
+    *("poller", "gateway", "aggregate", "prover", "deploy-batcher"),
 ]
 
 

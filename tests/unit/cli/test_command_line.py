@@ -58,14 +58,36 @@ def test_help__every_command__teaches_with_an_example(path: tuple[str, ...]) -> 
 
 @pytest.mark.parametrize(
     ("text", "wei"),
-    [("1", 10**18), ("0.1ether", 10**17), ("30gwei", 30 * 10**9), ("7wei", 7), (" 2 ether ", 2 * 10**18)],
+    [
+        ("0", 0),
+        ("1ether", 10**18),
+        ("0.1ether", 10**17),
+        ("30gwei", 30 * 10**9),
+        ("7wei", 7),
+        (" 2 ether ", 2 * 10**18),
+    ],
 )
 def test_amount__every_unit__exact_wei(text: str, wei: int) -> None:
     assert Ether().convert(text, None, None) == wei
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ether", "-1", "1.5wei", "1e18", "0x10", "1.2.3", "1,5", "٣", "0.0000000000000000001"]
+    "text",
+    [
+        "",
+        "ether",
+        "-1",
+        "1",
+        "0.5",
+        "1000",
+        "1.5wei",
+        "1e18",
+        "0x10",
+        "1.2.3",
+        "1,5",
+        "٣",
+        "0.0000000000000000001",
+    ],
 )
 def test_amount__anything_else__wrong_usage(text: str) -> None:
     with pytest.raises(click.BadParameter):
@@ -104,7 +126,14 @@ def test_devnet_account__on_another_chain__refused(tmp_path: Path) -> None:
     file = tmp_path / "1.json"
     file.write_text(json.dumps(deployment | {"chain_id": 1, "deployed_block": 0}))
     code, text = run(
-        "deposit", "1", "--network", str(file), "--rpc-url", "http://127.0.0.1:1", "--devnet-account", "1"
+        "deposit",
+        "1ether",
+        "--network",
+        str(file),
+        "--rpc-url",
+        "http://127.0.0.1:1",
+        "--devnet-account",
+        "1",
     )
     assert code == 2
     assert "key is public" in text

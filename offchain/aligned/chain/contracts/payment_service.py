@@ -35,6 +35,14 @@ class PaymentService(BoundContract):
         """The batcher in office."""
         return address_bytes(await self._call("batcherWallet", block=block))
 
+    async def pending_batcher(self, block: BlockId = "latest") -> bytes:
+        """Who was proposed as batcher and has not accepted; zeros for nobody."""
+        return address_bytes(await self._call("pendingBatcher", block=block))
+
+    async def service_manager(self, block: BlockId = "latest") -> bytes:
+        """Where it posts batches."""
+        return address_bytes(await self._call("alignedLayerServiceManager", block=block))
+
     async def earnings(self, block: BlockId = "latest") -> int:
         """What the batcher may withdraw, in wei."""
         return int(await self._call("batcherEarnings", block=block))
