@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -61,7 +62,8 @@ async def test_own_batcher__own_payment_service__proof_verified_and_receipts_bel
     for each in (key.address, account.address):
         await cluster.cheats.set_balance(bytes.fromhex(each[2:]), 10 * 10**18)
     mine = tmp_path / "mine.json"
-    deployed = CliRunner(mix_stderr=False).invoke(
+    deployed = await asyncio.to_thread(
+        CliRunner(mix_stderr=False).invoke,
         cli,
         [
             *("deploy", "batcher", "--deployment", str(cluster.layout.deployment_file)),

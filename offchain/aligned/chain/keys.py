@@ -19,7 +19,9 @@ from Crypto.Cipher import AES
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from aligned.chain.keystore import check_keystore, check_scrypt
 from aligned.core.errors import ProtocolError
+from aligned.core.text import decode_text
 
 INVALID_KEYSTORE = "invalid_keystore"
 WRONG_PASSWORD = "wrong_password"  # noqa: S105 - an error code
@@ -27,20 +29,20 @@ CURVE = "bn254"
 _ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 _VERSION = 1
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**17, 8, 1
-# A hostile file must not make us allocate without bound: 128·N·r bytes.
+# What OpenSSL may allocate; `check_scrypt` bounds what a file may ask for.
 _MAX_SCRYPT_BYTES = 512 * 1024 * 1024
-_MAX_SCRYPT_P = 4
+_MAX_FILE_BYTES = 65_536
 
 
 def read_password(path: Path | None, env_name: str | None = None) -> str:
     """The first line of a file, or an environment variable when there is no file.
 
     Raises:
-        ProtocolError: wrong_password when neither is there.
+        ProtocolError: wrong_password when neither is there; not_utf8 for a file in another encoding.
     """
     if path is not None:
         try:
-            return path.read_text().splitlines()[0]
+            return decode_text(path.read_bytes(), str(path)).splitlines()[0]
         except (OSError, IndexError) as error:
             raise ProtocolError(WRONG_PASSWORD, f"no password in {path}") from error
     value = os.environ.get(env_name or "", "")
@@ -57,12 +59,17 @@ def load_ecdsa(keystore_path: Path, password: str) -> LocalAccount:
     """
     fields = _read_json(keystore_path)
     try:
+        check_keystore(fields)
+    except (TypeError, ValueError) as error:
+        raise ProtocolError(INVALID_KEYSTORE, f"{keystore_path}: {error}") from None
+    try:
         secret = Account.decrypt(fields, password)
-    except (KeyError, TypeError, NotImplementedError) as error:
-        raise ProtocolError(INVALID_KEYSTORE, f"{keystore_path}: {type(error).__name__}") from None
     except ValueError:
         raise ProtocolError(WRONG_PASSWORD, f"{keystore_path} does not open with this password") from None
-    account: LocalAccount = Account.from_key(secret)
+    try:
+        account: LocalAccount = Account.from_key(secret)
+    except ValueError:
+        raise ProtocolError(INVALID_KEYSTORE, f"{keystore_path}: what is in it is no private key") from None
     return account
 
 
@@ -108,7 +115,9 @@ def load_bls(keystore_path: Path, password: str) -> bytes:
     fields = _read_json(keystore_path)
     try:
         derived, iv, message, checksum = _open(fields, password)
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise ProtocolError(INVALID_KEYSTORE, f"{keystore_path}: field {error} is missing") from None
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ProtocolError(INVALID_KEYSTORE, f"{keystore_path}: {error}") from None
     if not hmac.compare_digest(_checksum(derived, message), checksum):
         raise ProtocolError(WRONG_PASSWORD, f"{keystore_path} does not open with this password")
@@ -128,14 +137,15 @@ def _open(fields: dict[str, Any], password: str) -> tuple[bytes, bytes, bytes, b
         raise ValueError(f"unsupported functions {functions}")
     params = crypto["kdf"]["params"]
     n, r, p = int(params["n"]), int(params["r"]), int(params["p"])
-    if 128 * n * r > _MAX_SCRYPT_BYTES or not 1 <= p <= _MAX_SCRYPT_P:
-        raise ValueError("scrypt parameters out of bounds")
+    check_scrypt(n, r, p)
     derived = _derive(password, bytes.fromhex(params["salt"]), n, r, p)
     cipher = crypto["cipher"]
     iv, message = bytes.fromhex(cipher["params"]["iv"]), bytes.fromhex(cipher["message"])
     if len(iv) != 16 or len(message) != 32:
         raise ValueError("iv is not 16 bytes or the secret is not 32 bytes")
-    return derived, iv, message, bytes.fromhex(crypto["checksum"]["message"])
+    if len(checksum := bytes.fromhex(crypto["checksum"]["message"])) != 32:
+        raise ValueError(f"checksum has {len(checksum)} bytes, expected 32")
+    return derived, iv, message, checksum
 
 
 def _derive(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
@@ -160,9 +170,13 @@ def _check_secret(secret: bytes) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ProtocolError(INVALID_KEYSTORE, f"{path}: {type(error).__name__}") from error
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise ProtocolError(INVALID_KEYSTORE, f"{path}: longer than {_MAX_FILE_BYTES} bytes")
+        fields = json.loads(decode_text(path.read_bytes(), str(path)))
+    except OSError as error:
+        raise ProtocolError(INVALID_KEYSTORE, f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(INVALID_KEYSTORE, f"{path}: no JSON ({error})") from error
     if not isinstance(fields, dict):
         raise ProtocolError(INVALID_KEYSTORE, f"{path}: no JSON object")
     return fields

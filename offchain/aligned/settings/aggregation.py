@@ -7,13 +7,14 @@ from typing import Literal
 
 from pydantic import Field, IPvAnyNetwork
 
+from aligned.settings.hosts import Host
 from aligned.settings.sections import MIB, KeySettings, Section
 
 
 class PollerSettings(Section):
     """The payments poller."""
 
-    host: str = Field(default="127.0.0.1", description="address of health and metrics")
+    host: Host = Field(default="127.0.0.1", description="address of health and metrics")
     port: int = Field(default=0, ge=0, le=65_535, description="port of health and metrics; 0: a free one")
     start_block: int = Field(
         default=0, ge=0, description="first block of a new database; 0: the block of the deployment"
@@ -23,7 +24,7 @@ class PollerSettings(Section):
 class GatewaySettings(Section):
     """The gateway."""
 
-    host: str = Field(default="127.0.0.1", description="address to listen on")
+    host: Host = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8070, ge=0, le=65_535, description="port of the HTTP API; 0: a free one")
     spool_dir: Path = Field(
         default=Path(".aligned/spool"),
@@ -101,7 +102,7 @@ class GatewaySettings(Section):
 class ProofAggregatorSettings(KeySettings):
     """The proof aggregator. Its account should send nothing else: nodes hold blob transactions of an account apart."""
 
-    host: str = Field(default="127.0.0.1", description="address of health and metrics")
+    host: Host = Field(default="127.0.0.1", description="address of health and metrics")
     port: int = Field(default=0, ge=0, le=65_535, description="port of health and metrics; 0: a free one")
     systems: tuple[Literal["sp1", "risc0"], ...] = Field(
         default=("sp1", "risc0"), min_length=1, description="proving systems to aggregate"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from aligned.core.errors import ProtocolError
+from aligned.core.text import decode_text
 from aligned.settings.aggregation import (
     GatewaySettings,
     IntakeSettings,
@@ -71,14 +75,8 @@ def load(path: Path | None = None) -> Settings:
     Raises:
         ProtocolError: invalid_settings, naming every problem at once; never a value, which may be a secret.
     """
-    problems = _secrets_in(path) if path is not None else []
-    try:
-        settings = _with_file(path)()
-    except ValidationError as error:
-        problems += [f"{_dotted(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
-    except ValueError as error:
-        problems.append(str(error))
-    if problems:
+    settings, problems = _read(_sections_of(path))
+    if settings is None or problems:
         raise ProtocolError(INVALID_SETTINGS, "; ".join(problems), problems=problems)
     return settings
 
@@ -86,42 +84,83 @@ def load(path: Path | None = None) -> Settings:
 def check(path: Path | None = None) -> list[str]:
     """Every problem of the settings, files that they name and that are not there included; empty when all is well."""
     try:
-        settings = load(path)
+        sections = _sections_of(path)
     except ProtocolError as error:
-        problems = error.context.get("problems")
-        return problems if isinstance(problems, list) else [error.message]
-    return [
-        f"{section}.{name}: no file {value}"
-        for section, fields in settings
-        for name, value in fields
-        if name.endswith("_file") and isinstance(value, Path) and not value.is_file()
+        return [error.message]
+    _settings, problems = _read(sections)
+    return problems + [
+        f"{section}.{field}: no file {file}"
+        for section, field, file in _named_files(sections)
+        if not file.is_file()
     ]
 
 
-def _secrets_in(path: Path) -> list[str]:
-    """Secrets that somebody wrote into the file."""
+def _sections_of(path: Path | None) -> dict[str, Any]:
+    """The sections of the file as they stand there.
+
+    Raises:
+        ProtocolError: invalid_settings: no such file, not UTF-8, or no TOML.
+    """
+    if path is None:
+        return {}
     try:
-        with path.open("rb") as file:
-            sections = tomllib.load(file)
+        return tomllib.loads(decode_text(path.read_bytes(), str(path)))
     except OSError as error:
         raise ProtocolError(INVALID_SETTINGS, f"{path}: {error.strerror}") from error
-    except ValueError:
-        return []  # pydantic reports it
+    except ProtocolError as error:
+        raise ProtocolError(INVALID_SETTINGS, error.message, problems=[error.message]) from error
+    except (ValueError, RecursionError) as error:
+        text = f"{path} is no TOML: {error}"
+        raise ProtocolError(INVALID_SETTINGS, text, problems=[text]) from error
+
+
+def _read(sections: dict[str, Any]) -> tuple[Settings | None, list[str]]:
+    problems = _secrets_in(sections)
+    try:
+        return _with_sections(sections)(), problems
+    except ValidationError as error:
+        problems += [f"{_dotted(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
+    except ValueError as error:
+        problems.append(str(error))
+    return None, problems
+
+
+def _secrets_in(sections: dict[str, Any]) -> list[str]:
+    """Secrets that somebody wrote into the file."""
     return [
         f"{name}.{field}: secrets come from the environment or a *_file, never from this file"
-        for name, model in Settings.model_fields.items()
-        for field, info in getattr(model.annotation, "model_fields", {}).items()
+        for name, field, info in _fields()
         if isinstance(sections.get(name), dict)
         and field in sections[name]
         and SecretStr in get_args(info.annotation)
     ]
 
 
+def _named_files(sections: dict[str, Any]) -> Iterator[tuple[str, str, Path]]:
+    """The files that environment, file or defaults name, also where another setting is wrong."""
+    environment = {name.upper(): value for name, value in os.environ.items()}
+    for name, field, info in _fields():
+        if not field.endswith("_file"):
+            continue
+        own = sections.get(name)
+        given = own.get(field, info.default) if isinstance(own, dict) else info.default
+        value = environment.get(f"{ENV_PREFIX}{name}__{field}".upper()) or given
+        if isinstance(value, str | Path) and str(value):
+            yield name, field, Path(value)
+
+
+def _fields() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Section, name and description of every setting."""
+    for name, model in Settings.model_fields.items():
+        for field, info in getattr(model.annotation, "model_fields", {}).items():
+            yield name, field, info
+
+
 def _dotted(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location)
 
 
-def _with_file(path: Path | None) -> type[Settings]:
+def _with_sections(sections: dict[str, Any]) -> type[Settings]:
     class FileSettings(Settings):
         @classmethod
         def settings_customise_sources(
@@ -132,6 +171,6 @@ def _with_file(path: Path | None) -> type[Settings]:
             dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+            return init_settings, env_settings, InitSettingsSource(settings_cls, sections)
 
     return FileSettings

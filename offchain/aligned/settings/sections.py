@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from aligned.core.finality import FINAL_DEPTH_BLOCKS
+from aligned.settings.hosts import Host
 from aligned.wire.batcher import max_message_bytes
 
 MIB = 1024 * 1024
@@ -50,7 +51,7 @@ class KeySettings(Section):
 class BatcherSettings(KeySettings):
     """The batcher."""
 
-    host: str = Field(default="127.0.0.1", description="address to listen on")
+    host: Host = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65_535, description="port of WebSocket and HTTP; 0: a free one")
     max_proof_bytes: int = Field(
         default=4 * MIB, gt=0, description="largest proof with key, program and public input"
@@ -167,7 +168,7 @@ class OperatorSettings(KeySettings):
     aggregator_urls: tuple[str, ...] = Field(
         default=("http://127.0.0.1:8090",), min_length=1, description="BLS aggregators"
     )
-    host: str = Field(default="127.0.0.1", description="address of health and metrics")
+    host: Host = Field(default="127.0.0.1", description="address of health and metrics")
     port: int = Field(default=0, ge=0, le=65_535, description="port of health and metrics; 0: a free one")
     max_batch_bytes: int = Field(default=256 * MIB, gt=0, description="largest batch file")
     max_batch_proofs: int = Field(default=8_192, gt=0, description="most proofs in a batch")
@@ -222,7 +223,7 @@ class OperatorSettings(KeySettings):
 class AggregatorSettings(KeySettings):
     """The BLS aggregator."""
 
-    host: str = Field(default="127.0.0.1", description="address to listen on")
+    host: Host = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8090, ge=0, le=65_535, description="port of the HTTP API")
     late_signer_wait_s: float = Field(
         default=1.0, ge=0, description="wait for further signers once the quorum is there"

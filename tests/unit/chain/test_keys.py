@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from aligned.chain.keys import load_bls, load_ecdsa, read_password, save_bls, save_ecdsa
-from aligned.core.errors import ProtocolError
+from aligned.chain.keys import INVALID_KEYSTORE, load_bls, load_ecdsa, read_password, save_bls, save_ecdsa
+from aligned.chain.keystore import check_scrypt
+from aligned.core.errors import NOT_UTF8, ProtocolError
 
 SECRET = (7).to_bytes(32)
 PUBLIC = b"\x05" * 64
@@ -65,6 +66,10 @@ def test_bls__two_files_of_one_key__share_no_salt(bls_file: Path, tmp_path: Path
         (("crypto", "kdf", "params", "n"), 2**30),
         (("crypto", "kdf", "params", "n"), 1000),
         (("crypto", "kdf", "params", "n"), 0),
+        (("crypto", "kdf", "params", "n"), -(10**30)),
+        (("crypto", "kdf", "params", "n"), "9" * 5_000),
+        (("crypto", "checksum", "message"), "00"),
+        (("crypto", "cipher", "params"), {}),
         (("crypto", "kdf", "params", "r"), 2**20),
         (("crypto", "kdf", "params", "p"), 1000),
         (("crypto", "kdf", "params", "salt"), "zz"),
@@ -104,6 +109,124 @@ def test_ecdsa__saved__comes_back(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(ProtocolError, match="wrong_password"):
         load_ecdsa(path, "q")
+
+
+@pytest.fixture
+def ecdsa_fields() -> dict[str, Any]:
+    """A keystore in its cheapest form."""
+    return dict(Account.encrypt(b"\x11" * 32, "pw", kdf="scrypt", iterations=1024))
+
+
+def _set(fields: dict[str, Any], where: tuple[str, ...], value: object) -> None:
+    inner = fields
+    for name in where[:-1]:
+        inner = inner[name]
+    inner[where[-1]] = value
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "reason"),
+    [
+        (("version",), 4, "version 4"),
+        (("version",), "3", "version is missing or no whole number"),
+        (("crypto",), [], "crypto is missing or no object"),
+        (("crypto", "cipher"), "aes-256-gcm", "cipher 'aes-256-gcm'"),
+        (("crypto", "cipherparams"), None, "cipherparams is missing"),
+        (("crypto", "cipherparams", "iv"), "00", "iv has 1 bytes, expected 16"),
+        (("crypto", "ciphertext"), "zz", "ciphertext is no hex"),
+        (("crypto", "ciphertext"), 7, "ciphertext is missing or no text"),
+        (
+            ("crypto", "mac"),
+            "59e74e51ea274b0811283592528837cbac2176ecb475ad248c8267970b915b7",
+            "mac is no hex",
+        ),
+        (("crypto", "mac"), "00", "mac has 1 bytes"),
+        (("crypto", "kdf"), "argon2", "kdf 'argon2', expected scrypt or pbkdf2"),
+        (("crypto", "kdfparams", "salt"), None, "salt is missing"),
+        (("crypto", "kdfparams", "dklen"), 16, "dklen 16"),
+        (("crypto", "kdfparams", "dklen"), 2**40, "dklen"),
+        (("crypto", "kdfparams", "n"), 1000, "n = 1000, expected a power of two"),
+        (("crypto", "kdfparams", "n"), -(10**30), "expected a power of two"),
+        (("crypto", "kdfparams", "n"), True, "n is missing or no whole number"),
+        (("crypto", "kdfparams", "n"), 2**30, "too much memory or time"),
+        (("crypto", "kdfparams", "r"), 2**30, "too much memory or time"),
+        (("crypto", "kdfparams", "r"), 0, "at least 1"),
+        (("crypto", "kdfparams", "p"), 2**20, "too much memory or time"),
+    ],
+)
+def test_ecdsa__damaged_file__is_refused_with_the_field_that_is_wrong(
+    tmp_path: Path, ecdsa_fields: dict[str, Any], where: tuple[str, ...], value: object, reason: str
+) -> None:
+    _set(ecdsa_fields, where, value)
+    path = tmp_path / "k.json"
+    path.write_text(json.dumps(ecdsa_fields))
+    with pytest.raises(ProtocolError) as error:
+        load_ecdsa(path, "pw")
+    assert error.value.code == INVALID_KEYSTORE
+    assert reason in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"prf": "hmac-sha512"}, "prf 'hmac-sha512', expected hmac-sha256"), ({"c": 10**12}, "expected 1 to")],
+)
+def test_ecdsa__pbkdf2_with_other_terms__is_refused(
+    tmp_path: Path, change: dict[str, object], reason: str
+) -> None:
+    fields = dict(Account.encrypt(b"\x11" * 32, "pw", kdf="pbkdf2", iterations=16))
+    path = tmp_path / "k.json"
+    path.write_text(json.dumps(fields))
+    assert load_ecdsa(path, "pw").address == Account.from_key(b"\x11" * 32).address
+    fields["crypto"]["kdfparams"] |= change
+    path.write_text(json.dumps(fields))
+    with pytest.raises(ProtocolError, match=reason) as error:
+        load_ecdsa(path, "pw")
+    assert error.value.code == INVALID_KEYSTORE
+
+
+def test_ecdsa__light_form_of_geth__opens(tmp_path: Path) -> None:
+    """n = 4096, p = 6."""
+    fields: dict[str, Any] = dict(Account.encrypt(b"\x11" * 32, "pw", kdf="scrypt", iterations=4096))
+    path = tmp_path / "k.json"
+    path.write_text(json.dumps(fields))
+    assert load_ecdsa(path, "pw")
+    check_scrypt(4096, 8, 6)
+    check_scrypt(2**18, 8, 1)
+
+
+def test_ecdsa__spelt_as_old_clients_do__opens(tmp_path: Path, ecdsa_fields: dict[str, Any]) -> None:
+    path = tmp_path / "k.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"Crypto": ecdsa_fields["crypto"], "version": 3}).encode())
+    assert load_ecdsa(path, "pw").address == Account.from_key(b"\x11" * 32).address
+
+
+@pytest.mark.parametrize("content", [b"[" * 50_000, b"{" + b" " * 70_000 + b"}", b"\xff\xfe{\x00}\x00"])
+def test_keystore__deep_long_or_in_another_encoding__is_refused_in_one_line(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "k.json"
+    path.write_bytes(content)
+    for load in (load_ecdsa, load_bls):
+        with pytest.raises(ProtocolError) as error:
+            load(path, "pw")
+        assert error.value.code in (INVALID_KEYSTORE, NOT_UTF8)
+        assert "\n" not in error.value.message
+
+
+@pytest.mark.parametrize("content", ["pässword\n".encode("utf-16"), "pässword\n".encode("latin-1")])
+def test_password__file_in_another_encoding__said_in_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "password"
+    path.write_bytes(content)
+    with pytest.raises(ProtocolError, match="UTF-8") as error:
+        read_password(path)
+    assert error.value.code == NOT_UTF8
+    assert "\n" not in error.value.message
+
+
+def test_password__byte_order_mark__is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_bytes(b"\xef\xbb\xbfhorse\n")
+    assert read_password(path) == "horse"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"crypto": 3, "version": 3}', "\x00"])

@@ -15,6 +15,7 @@ from aligned.cli.files import Ether, Hex
 from aligned.cli.main import cli
 from aligned.cli.output import Result, command, ether
 from aligned.core.errors import DependencyError, ProofError
+from aligned.settings import load
 
 
 def commands(
@@ -183,6 +184,95 @@ def test_config_check__files_that_are_not_there__all_named(tmp_path: Path) -> No
     assert code == 1
     assert "database.url_file: no file /nowhere/url" in text
     assert "batcher.keystore_file: no file /nowhere/keys" in text
+
+
+def test_config_check__wrong_values_and_missing_files__named_together(tmp_path: Path) -> None:
+    file = tmp_path / "aligned.toml"
+    file.write_text(
+        "[chain]\ndeployment_file = '/nowhere/d'\nchain_id = 0\n[database]\nurl = 'postgresql://x'\n"
+        "[batcher]\nport = 99999\nhost = 'elsewhere'\nkeystore_file = '/nowhere/keys'\nprot = 1\n[nothing]\n"
+    )
+    code, text = run("config", "check", "--config", str(file))
+    assert code == 1
+    for wrong in (
+        "chain.deployment_file: no file /nowhere/d",
+        "chain.chain_id",
+        "database.url: secrets come from",
+        "batcher.port",
+        "batcher.host: Value error, expected an IP address",
+        "batcher.keystore_file: no file /nowhere/keys",
+        "batcher.prot",
+        "nothing",
+    ):
+        assert wrong in text, text
+
+
+def test_config_check__file_from_the_environment_is_not_there__named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALIGNED__GATEWAY__PORT", "x")
+    monkeypatch.setenv("ALIGNED__BATCHER__PASSWORD_FILE", "/nowhere/password")
+    file = tmp_path / "aligned.toml"
+    file.write_text("")
+    text = run("config", "check", "--config", str(file))[1]
+    assert "batcher.password_file: no file /nowhere/password" in text
+    assert "gateway.port" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe[\x00c\x00]\x00", "UTF-16"),
+        (b"[chain]\nx = '\xe4'", "UTF-8"),
+        (b"[chain", "no TOML"),
+        (b"a = " + b"[" * 5_000, "no TOML"),
+    ],
+)
+def test_config_check__file_that_cannot_be_read__one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "aligned.toml"
+    file.write_bytes(content)
+    code, text = run("config", "check", "--config", str(file))
+    assert code == 1
+    assert said in text
+
+
+def test_config__byte_order_mark__is_no_part_of_the_settings(tmp_path: Path) -> None:
+    file = tmp_path / "aligned.toml"
+    file.write_bytes(b"\xef\xbb\xbf[batcher]\nport = 4242\n")
+    assert load(file).batcher.port == 4242
+
+
+@pytest.mark.parametrize(
+    "section", ["batcher", "operator", "aggregator", "poller", "gateway", "proof_aggregator"]
+)
+@pytest.mark.parametrize(
+    ("host", "means"),
+    [
+        ("localhost", "127.0.0.1"),
+        ("LocalHost", "127.0.0.1"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("::1", "::1"),
+        ("[::]", "::"),
+    ],
+)
+def test_host__every_role__an_address_to_listen_on(
+    tmp_path: Path, section: str, host: str, means: str
+) -> None:
+    file = tmp_path / "aligned.toml"
+    file.write_text(f"[{section}]\nhost = '{host}'\n")
+    assert getattr(load(file), section).host == means
+
+
+@pytest.mark.parametrize(
+    "host", ["", "example.org", "127.0.0.1:8080", "300.1.1.1", "localhost.", "http://127.0.0.1"]
+)
+def test_host__anything_else__refused_by_config_check(tmp_path: Path, host: str) -> None:
+    file = tmp_path / "aligned.toml"
+    file.write_text(f"[gateway]\nhost = '{host}'\n")
+    assert (
+        "gateway.host: Value error, expected an IP address"
+        in run("config", "check", "--config", str(file))[1]
+    )
 
 
 def test_config_show__secret_from_the_environment__not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
