@@ -10,6 +10,7 @@ from aligned.batcher.builder import BatchBuilder, BuildPolicy
 from aligned.batcher.follower import BatchFollower
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
+from aligned.batcher.ports import TaskChain
 from aligned.batcher.poster import BatchPoster, PostingPolicy
 from aligned.batcher.rules import Bid
 from aligned.batcher.selection import BatchLimits
@@ -28,18 +29,26 @@ DEPTH = 4
 FAR_FUTURE_S = 2**40
 
 
-class Bench:
-    """One batcher's steps. A second bench over the same database is what starts after a kill."""
+class Loops:
+    """One batcher's steps. A second one over the same database is what starts after a kill."""
 
-    def __init__(self, db: Database, chain: FakeChain, folder: Path, **settle: int) -> None:
-        chain.mines_itself = False
-        self.db, self.chain = db, chain
+    def __init__(
+        self,
+        db: Database,
+        chain: TaskChain,
+        folder: Path,
+        payment_service: bytes = PAYMENT_SERVICE,
+        *,
+        min_percent: int = 0,
+        give_up_after_s: float = 60.0,
+    ) -> None:
+        self.db = db
         self.market = MarketFeed(chain, 60.0)
         self.watch = PostingWatch(900.0)
-        self.subscriptions = Subscriptions(PAYMENT_SERVICE)
+        self.subscriptions = Subscriptions(payment_service)
         self.metrics = BatcherMetrics()
         policy = BuildPolicy(BatchLimits(100, 10**9), frozenset(), 32, 100)
-        self.builder = BatchBuilder(db, chain, self.subscriptions, self.metrics, PAYMENT_SERVICE, policy)
+        self.builder = BatchBuilder(db, chain, self.subscriptions, self.metrics, payment_service, policy)
         self.poster = BatchPoster(
             db=db,
             chain=chain,
@@ -49,16 +58,16 @@ class Bench:
             subscriptions=self.subscriptions,
             metrics=self.metrics,
             watch=self.watch,
-            policy=PostingPolicy(1, 125, 60.0),
+            policy=PostingPolicy(1, 125, give_up_after_s),
         )
         self.follower = BatchFollower(db, chain, self.market, self.subscriptions, self.metrics, DEPTH)
         self.settler = Settler(
             db,
             chain,
             self.market,
-            min_percent=settle.get("min_percent", 0),
+            min_percent=min_percent,
             final_depth=DEPTH,
-            give_up_after_s=60.0,
+            give_up_after_s=give_up_after_s,
         )
 
     async def put(self, user: User, *nonces: int, max_fee_wei: int = MAX_FEE_WEI) -> None:
@@ -78,29 +87,6 @@ class Bench:
             if not await self.poster.step():
                 return
         raise AssertionError("posting comes to no end")
-
-    async def posted(self, user: User, *nonces: int) -> Batch:
-        """A batch of new proofs, on chain."""
-        await self.put(user, *nonces)
-        self.chain.mine()
-        await self.post()
-        batch = (await self.batches())[-1]
-        assert batch.state == "posted"
-        return batch
-
-    async def verified(self, user: User, *nonces: int) -> Batch:
-        """A batch of new proofs, answered."""
-        batch = await self.posted(user, *nonces)
-        self.chain.answer(batch.root)
-        await self.follow()
-        return await self.batch(batch.number)
-
-    async def follow(self, blocks: int = 1) -> None:
-        """Some blocks, each of them looked at."""
-        for _ in range(blocks):
-            self.chain.mine()
-            await self.market.refresh()
-            await self.follower.step()
 
     async def settle(self) -> None:
         """One page."""
@@ -132,3 +118,35 @@ class Bench:
             ).fetchone()
         assert row is not None
         return bool(row["final"])
+
+
+class Bench(Loops):
+    """The loops over a chain in memory that mines when the test says so."""
+
+    def __init__(self, db: Database, chain: FakeChain, folder: Path, *, min_percent: int = 0) -> None:
+        chain.mines_itself = False
+        self.chain = chain
+        super().__init__(db, chain, folder, min_percent=min_percent)
+
+    async def posted(self, user: User, *nonces: int) -> Batch:
+        """A batch of new proofs, on chain."""
+        await self.put(user, *nonces)
+        self.chain.mine()
+        await self.post()
+        batch = (await self.batches())[-1]
+        assert batch.state == "posted"
+        return batch
+
+    async def verified(self, user: User, *nonces: int) -> Batch:
+        """A batch of new proofs, answered."""
+        batch = await self.posted(user, *nonces)
+        self.chain.answer(batch.root)
+        await self.follow()
+        return await self.batch(batch.number)
+
+    async def follow(self, blocks: int = 1) -> None:
+        """Some blocks, each of them looked at."""
+        for _ in range(blocks):
+            self.chain.mine()
+            await self.market.refresh()
+            await self.follower.step()
