@@ -13,7 +13,7 @@ from aligned.bls_aggregator.metrics import AggregatorMetrics
 from aligned.bls_aggregator.preparer import Chain, prepare
 from aligned.bls_aggregator.tasks import Task, TaskStore
 from aligned.chain.contracts import BatchStatus
-from aligned.chain.errors import TxReverted
+from aligned.chain.errors import TxCancelled, TxReverted
 from aligned.chain.rpc import RpcError
 from aligned.chain.sender import Receipt, TxSender
 from aligned.core.eip712 import task_digest
@@ -39,6 +39,7 @@ class Patience:
     respond_timeout_s: float
     backoff: Backoff
     answer_min_fee_percent: int
+    give_up_after_s: float
 
 
 class Collector:
@@ -153,7 +154,8 @@ class Collector:
         # The contract takes only blocks before the current one as reference.
         if await self._chain.client.block_number() <= task.task_block:
             return _NEXT_BLOCK_S
-        if await self._is_too_dear(task, task.respond_calldata):
+        most_wei = await self._most_per_gas(task, task.respond_calldata)
+        if most_wei is not None and await self._is_too_dear(task, most_wei):
             return _AT_ONCE_S if await self._is_over(task) else self._patience.recheck_s
         started = time.monotonic()
         try:
@@ -163,26 +165,37 @@ class Collector:
                 task.respond_calldata,
                 done=lambda: self._is_settled(task),
                 timeout_s=self._patience.respond_timeout_s,
+                max_fee_wei=most_wei,
+                give_up_after_s=None if most_wei is None else self._patience.give_up_after_s,
             )
+        except TxCancelled as error:
+            # Looked at again like an answer that was never sent, until its window is over.
+            log.warning("answer_given_up", **task.names(), most_wei=str(most_wei), fee_wei=str(error.fee_wei))
+            return self._patience.recheck_s
         except TxReverted as error:
             return await self._on_revert(task, error)
         self._metrics.respond_seconds.observe(time.monotonic() - started)
         return await self._on_receipt(task, receipt)
 
-    async def _is_too_dear(self, task: Task, calldata: bytes) -> bool:
-        """Whether the task's fee would pay too small a part of the answer's gas at today's price."""
+    async def _most_per_gas(self, task: Task, calldata: bytes) -> int | None:
+        """Highest gas price at which the task's fee pays its part of the answer; None where nothing bounds it."""
         least_percent = self._patience.answer_min_fee_percent
+        if not least_percent:
+            return None
         client, manager = self._chain.client, self._chain.manager
         try:
             gas = await client.estimate_gas(manager.address, calldata, sender=self._sender.address)
         except (TxReverted, RpcError):
             # Answered already, refused, or no money for it: the sender finds out which.
-            return False
-        cost_wei = gas * await client.gas_price()
+            return None
         fee_wei = (await manager.batches_state(task.batch_id)).fee_limit_wei
-        if fee_wei * _PERCENT >= cost_wei * least_percent:
+        return fee_wei * _PERCENT // (gas * least_percent)
+
+    async def _is_too_dear(self, task: Task, most_wei: int) -> bool:
+        price_wei = await self._chain.client.gas_price()
+        if price_wei <= most_wei:
             return False
-        log.warning("answer_too_dear", **task.names(), fee_wei=str(fee_wei), cost_wei=str(cost_wei))
+        log.warning("answer_too_dear", **task.names(), most_wei=str(most_wei), price_wei=str(price_wei))
         return True
 
     async def _is_settled(self, task: Task) -> bool:

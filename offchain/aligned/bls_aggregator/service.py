@@ -96,6 +96,7 @@ class Aggregator:
             own.task_timeout_s,
             Backoff(own.recheck_s, own.max_retry_s),
             own.answer_min_fee_percent,
+            own.give_up_after_s,
         )
         self._collector = Collector(
             self._tasks, self._ballots, context.chain, context.sender, patience, self._metrics

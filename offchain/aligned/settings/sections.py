@@ -244,7 +244,10 @@ class AggregatorSettings(KeySettings):
         default=90,
         ge=0,
         description="least share of an answer's cost that the task's fee must pay; dearer answers wait"
-        " for a lower gas price; 0: answer always",
+        " for a lower gas price, also when they are pending; 0: answer always",
+    )
+    give_up_after_s: float = Field(
+        default=120.0, gt=0, description="a pending answer is cancelled when it is too dear for so long"
     )
     unknown_task_wait_s: float = Field(
         default=2.0, ge=0, description="how long a vote waits for a task not seen yet"

@@ -79,6 +79,45 @@ async def test_aggregator__answer_too_dear_until_the_window_ends__expires(
     assert rig.node.nonce(account.address) == 0
 
 
+async def test_aggregator__gas_rises_while_the_answer_is_pending__given_up_then_answered_when_it_falls(
+    rig: Rig, postgres: str
+) -> None:
+    """What is bid follows from the task's fee, not from the account's limit."""
+    account = rig.node.new_account()
+    task = rig.create_task(ROOT, "x")
+    rig.node.mine()
+    rig.node.rpc("evm_setAutomine", False)
+    settings = rig.aggregator_settings(account, postgres, give_up_after_s=0.3)
+    quick = settings.chain.model_copy(update={"bump_after_s": 0.2})
+    settings = settings.model_copy(update={"chain": quick})
+    async with running_aggregator(settings) as aggregator:
+        with capture_logs() as logs:
+            await _all_sign(rig, aggregator, task)
+
+            async def is_sent() -> bool:
+                return rig.node.rpc("eth_getBlockTransactionCountByNumber", "pending") != "0x0"
+
+            async def is_given_up() -> bool:
+                rig.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(200 * 10**9))
+                rig.node.mine()
+                return await _is_logged(logs, "answer_given_up")
+
+            async def is_answered() -> bool:
+                rig.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+                rig.node.mine()
+                return bool((await aggregator.task(task))["state"] == "answered")
+
+            await eventually(is_sent, lambda: "an answer")
+            await eventually(is_given_up, lambda: "given up")
+        async with aggregator.context.db.transaction() as conn:
+            found = await conn.execute("SELECT max(max_fee_wei) AS most FROM tx_attempt WHERE NOT is_cancel")
+            row = await found.fetchone()
+        assert row is not None
+        assert row["most"] < FEE_WEI // 90_000
+        await eventually(is_answered, lambda: "an answer when it is cheap")
+    assert rig.node.nonce(account.address) == 2
+
+
 async def test_aggregator__told_to_answer_always__answers_at_a_loss(rig: Rig, postgres: str) -> None:
     settings = rig.aggregator_settings(rig.node.new_account(10**6), postgres, answer_min_fee_percent=0)
     task = rig.create_task(ROOT, "x")
