@@ -177,6 +177,8 @@ def _job(submission: Submission, path: Path) -> Job:
         submission.id,
         submission.system,
         submission.proof_object,
+        submission.proof_hash,
+        submission.size_bytes,
         submission.program_key,
         submission.public_inputs,
         lane=submission.address,

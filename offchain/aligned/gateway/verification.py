@@ -23,15 +23,15 @@ from aligned.core.errors import (
     SERVER_BUSY,
     VERIFIER_CRASHED,
     DependencyError,
-    ProtocolError,
 )
 from aligned.core.types import VerificationData
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.gateway.spool import Spool
 from aligned.loops import repeat
 from aligned.storage.aggregation import submissions
-from aligned.storage.objects import OBJECT_NOT_FOUND, ObjectStore
+from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database
+from aligned.storage.proof_objects import ProofLost, read_proof
 from aligned.storage.statements import Statements
 from aligned.verifiers.base import Verdict, refused
 from aligned.verifiers.fair_queue import FairQueue
@@ -40,11 +40,9 @@ from aligned.verifiers.pool import VerifierPool
 from aligned.watchdog import watched
 
 log = structlog.get_logger(__name__)
-PROOF_LOST = "proof_lost"
 # A proof about which verifiers were asked so often since it was taken over, without a verdict, is not tried again.
 _MAX_ATTEMPTS = 5
 _TAKEN_AT_ONCE = 16
-_MAX_OBJECT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,8 @@ class Job:
     id: UUID
     system: AggregationSystem
     proof_object: str
+    proof_hash: bytes
+    size_bytes: int
     program_key: bytes
     public_inputs: bytes
     lane: object
@@ -165,10 +165,8 @@ class Verification:
             verdict = await self._ask(job)
             if verdict.code == VERIFIER_CRASHED:  # by this proof, or by what was wrong with the machine
                 verdict = await self._ask(job)
-        except ProtocolError as error:
-            if error.code != OBJECT_NOT_FOUND:
-                raise
-            return refused(PROOF_LOST, "the stored proof is not there any more; send it again")
+        except ProofLost as error:
+            return refused(error.code, error.message)
         self._metrics.verified(job.system, verdict)
         return verdict
 
@@ -178,7 +176,7 @@ class Verification:
             verdict = await self._pool.verify(_data(job, b""), job.lane, job.path)
             if verdict.code != PROOF_UNREADABLE:
                 return verdict
-        proof = await self._store.get(job.proof_object, _MAX_OBJECT_BYTES)
+        proof = await read_proof(self._store, job.proof_object, job.proof_hash, job.size_bytes)
         await self._count(job)
         return await self._pool.verify(_data(job, proof), job.lane)
 
@@ -231,8 +229,8 @@ class Verification:
             self._metrics.taken_over.inc()
             self.start(
                 Job(
-                    row.id, row.system, row.proof_object, row.program_key, row.public_inputs, None,
-                    attempts=row.attempts,
+                    row.id, row.system, row.proof_object, row.proof_hash, row.size_bytes, row.program_key,
+                    row.public_inputs, None, attempts=row.attempts,
                 )
             )  # fmt: skip
         return len(found) == _TAKEN_AT_ONCE

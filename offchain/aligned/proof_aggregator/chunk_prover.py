@@ -1,29 +1,30 @@
 """Proves chunks. A proof that cannot be proved is found by halving its chunk, and rejected; the rest goes on.
 
 Only a chunk of one proof can be rejected, and only where the engine is known to work: one that fails on everything
-must not be taken for a queue full of bad proofs.
+must not be taken for a queue full of bad proofs. A stored proof that is lost is told from a bad one by its hash.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
 from aligned.core.aggregation import user_proofs_output
-from aligned.core.errors import AlignedError, ConflictError, DependencyError, ProtocolError
+from aligned.core.errors import AlignedError, ConflictError, DependencyError
 from aligned.proof_aggregator.context import Context, Line
 from aligned.proof_aggregator.folders import remove_folder
 from aligned.proof_aggregator.held import held
+from aligned.proof_aggregator.losses import Losses
 from aligned.proof_aggregator.poison import Blame, Poison
 from aligned.provers.base import ChunkResult, UserProof
 from aligned.provers.errors import PROVER_START, BadProof, JobMalformed, ProverFailed, UnsupportedLevel
 from aligned.storage.aggregation import chunks, leases
 from aligned.storage.aggregation.chunks import ChunkJob, ChunkProof
-from aligned.storage.objects import OBJECT_NOT_FOUND
+from aligned.storage.proof_objects import ProofLost, read_proof
 
 RESULT_DIR = "result_dir_unusable"
 log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ class ChunkProver:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._poison = Poison(context)
+        self._losses = Losses(context, self._poison)
         self._systems = [int(system) for system in context.lines]
 
     async def step(self) -> bool:
@@ -67,8 +69,8 @@ class ChunkProver:
                 await self._postpone(job, error)
             else:
                 await self._poison.suspected(job, proofs, Blame(error.code, error.message))
-        except _ObjectGone as error:
-            await self._poison.suspected(job, proofs, Blame(error.code, error.message, error.index))
+        except _ProofsLost as error:
+            await self._losses.found(job, proofs, error.lost)
         except (UnsupportedLevel, DependencyError) as error:
             await self._postpone(job, error)
         except OSError as error:
@@ -81,20 +83,31 @@ class ChunkProver:
         folder = self._context.input_dir / f"chunk-{job.lease.row_id}-{job.lease.token}"
         await asyncio.to_thread(_remove_older, folder)
         try:
-            inputs = [await self._input(folder, index, proof) for index, proof in enumerate(proofs)]
+            inputs = await self._inputs(folder, proofs)
             result = await line.engine.user_proofs(job.system, inputs, [proof.commitment for proof in proofs])
         finally:
             await remove_folder(folder)
         return _checked(line, job, result)
 
-    async def _input(self, folder: Path, index: int, proof: ChunkProof) -> UserProof:
-        try:
-            data = await self._context.store.get(proof.proof_object, self._context.max_proof_bytes)
-        except ProtocolError as error:
-            raise _ObjectGone(error.code, error.message, index) from error
-        path = folder / f"{index}.proof"
+    async def _inputs(self, folder: Path, proofs: Sequence[ChunkProof]) -> list[UserProof]:
+        """All proofs as files; whether some are lost is known before anything is proved."""
+        inputs: list[UserProof] = []
+        lost: dict[int, ProofLost] = {}
+        for index, proof in enumerate(proofs):
+            path = folder / f"{index}.proof"
+            try:
+                await self._load(path, proof)
+            except ProofLost as error:
+                lost[index] = error
+            inputs.append(UserProof(path, proof.program_key, proof.public_inputs))
+        if lost:
+            raise _ProofsLost(lost)
+        return inputs
+
+    async def _load(self, path: Path, proof: ChunkProof) -> None:
+        store, most = self._context.store, self._context.max_proof_bytes
+        data = await read_proof(store, proof.proof_object, proof.proof_hash, proof.size_bytes, most)
         await asyncio.to_thread(_write, path, data)
-        return UserProof(path, proof.program_key, proof.public_inputs)
 
     async def _finish(self, job: ChunkJob, result: ChunkResult) -> None:
         async with self._context.db.transaction() as conn:
@@ -111,12 +124,12 @@ class ChunkProver:
             await leases.postpone(conn, chunks.TABLE, job.lease, str(error), delay_s, failed=False)
 
 
-class _ObjectGone(ProtocolError):
-    """A proof's object is not in the store."""
+class _ProofsLost(Exception):
+    """Stored proofs of a chunk are gone or damaged, by their place in it."""
 
-    def __init__(self, code: str, message: str, index: int) -> None:
-        super().__init__(code or OBJECT_NOT_FOUND, message)
-        self.index = index
+    def __init__(self, lost: Mapping[int, ProofLost]) -> None:
+        super().__init__(f"{len(lost)} proofs")
+        self.lost = lost
 
 
 def _checked(line: Line, job: ChunkJob, result: ChunkResult) -> ChunkResult:

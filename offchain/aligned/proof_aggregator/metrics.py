@@ -41,6 +41,9 @@ class ProofAggregatorMetrics(Metrics):
         self.deferred = self._gauge("deferred", "1 while proofs wait for the budget to grow", "system")
         self.lease_expiries = self._counter("lease_expiries", "Work taken over from a silent worker", "table")
         self.rejected = self._counter("rejected_proofs", "Proofs rejected while proving", "system", "code")
+        self.store_damaged = self._counter(
+            "store_damaged", "Stored proofs that were found missing or damaged", "kind"
+        )
         self.splits = self._counter("split_chunks", "Chunks halved or rid of a proof", "system")
         self.failures = self._counter("failures", "Failed steps", "system", "step", "code")
         self.reorganised = self._counter(

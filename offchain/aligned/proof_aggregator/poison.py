@@ -16,8 +16,8 @@ from aligned.storage.postgres import Connection
 
 INVALID_PROOF = "invalid_proof"
 UNPROVABLE = "unprovable"
-# An engine that calls so many proofs in a row bad, and none good, is not believed any more.
-_MAX_REJECTED_IN_A_ROW = 8
+# An engine that calls so many proofs in a row bad, and none good, is not believed any more; nor is an empty store.
+MAX_REJECTED_IN_A_ROW = 8
 # So many times max_attempts until a success before the last failure counts as well: the pauses double meanwhile.
 _PATIENCE = 2
 log = structlog.get_logger(__name__)
@@ -47,18 +47,19 @@ class Poison:
     async def found(self, job: ChunkJob, proofs: Sequence[ChunkProof], blame: Blame) -> None:
         """The engine says that a proof is bad."""
         if len(proofs) > 1:
-            await self._split(job, proofs, blame)
+            await self.split(job, proofs, blame)
         else:
             await self._judge(job, proofs[0], blame)
 
     async def suspected(self, job: ChunkJob, proofs: Sequence[ChunkProof], blame: Blame) -> None:
         """The engine failed and does not say why: perhaps a proof, perhaps not."""
         if job.attempts + 1 < self._context.patience.max_attempts:
-            await self._try_again(job, blame)
+            await self.try_again(job, blame)
         else:
             await self.found(job, proofs, blame)
 
-    async def _split(self, job: ChunkJob, proofs: Sequence[ChunkProof], blame: Blame) -> None:
+    async def split(self, job: ChunkJob, proofs: Sequence[ChunkProof], blame: Blame) -> None:
+        """Puts the suspect alone, or makes halves."""
         parts = _parts(proofs, blame.index)
         async with self._context.db.transaction() as conn:
             for part in parts:
@@ -80,10 +81,10 @@ class Poison:
             await chunks.close_split(conn, job, f"{code}: {blame.reason}")
         self._context.metrics.rejected.labels(job.system.wire_name, code).inc()
         log.error("proof_rejected", proof=str(proof.id), code=code, reason=blame.reason)
-        await self._drop(proof)
+        await self.drop(proof)
 
     async def _engine_works(self, conn: Connection, job: ChunkJob, blame: Blame) -> bool:
-        if blame.is_verdict and await chunks.rejected_in_a_row(conn, job) < _MAX_REJECTED_IN_A_ROW:
+        if blame.is_verdict and await chunks.rejected_in_a_row(conn, job) < MAX_REJECTED_IN_A_ROW:
             return True
         if job.attempts > 0 and await chunks.worked_since(conn, job, job.updated_at):
             return True
@@ -91,7 +92,8 @@ class Poison:
         patient = job.attempts + 1 >= _PATIENCE * self._context.patience.max_attempts
         return patient and await chunks.worked_since(conn, job, job.created_at)
 
-    async def _try_again(self, job: ChunkJob, blame: Blame) -> None:
+    async def try_again(self, job: ChunkJob, blame: Blame) -> None:
+        """Later; the pauses grow."""
         async with self._context.db.transaction() as conn:
             await self._postpone(conn, job, blame)
 
@@ -102,7 +104,8 @@ class Poison:
         self._context.metrics.failed(job.system, "user_proofs", blame.code)
         log.warning("chunk_failed", chunk=job.lease.row_id, reason=blame.reason, attempts=job.attempts + 1)
 
-    async def _drop(self, proof: ChunkProof) -> None:
+    async def drop(self, proof: ChunkProof) -> None:
+        """Removes the object of a rejected proof."""
         try:
             await self._context.store.delete(proof.proof_object)
         except DependencyError as error:

@@ -168,14 +168,20 @@ async def test_store__down__503_and_nothing_charged(
     assert (await gateway.submit(user, risc0(), 0)).status_code == 201
 
 
-async def test_stored_proof__gone_before_its_verdict__rejected_and_quota_back(
-    gateway: Running, user: Submitter
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_stored_proof__gone_or_damaged_before_its_verdict__not_the_users_fault(
+    gateway: Running, user: Submitter, damaged: bool
 ) -> None:
     answer = await gateway.submit(user, risc0(), 0)
     proof_id = answer.json()["id"]
-    await ObjectStore.from_url(gateway.settings.store.url, "http://x").delete(
-        f"{proof_id.replace('-', '')}.proof"
+    store, key = (
+        ObjectStore.from_url(gateway.settings.store.url, "http://x"),
+        f"{proof_id.replace('-', '')}.proof",
     )
+    proof = await store.get(key, 1 << 24)
+    await store.delete(key)
+    if damaged:
+        await store.put(key, proof[:-1] + bytes([proof[-1] ^ 1]))
     async with gateway.db.transaction() as conn:
         await conn.execute("UPDATE proofs SET state = 'verifying' WHERE id = %s", (proof_id,))
     await eventually(lambda: _has(gateway, user, "rejected"), lambda: "rejected")

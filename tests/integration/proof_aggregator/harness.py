@@ -188,7 +188,7 @@ class Parts:
             await conn.execute(
                 "INSERT INTO proofs (id, source, batch_root, batch_index, system, program_id, commitment, leaf,"
                 " proof_hash, key_hash, public_input_hash, proof_object, program_key, public_inputs, size_bytes,"
-                " state) VALUES (%s, 'batch', %s, 0, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 5, 'pending')",
+                " state) VALUES (%s, 'batch', %s, 0, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'pending')",
                 (
                     proof_id,
                     os.urandom(32),
@@ -201,6 +201,7 @@ class Parts:
                     proof_id.hex,
                     b"key",
                     public_inputs,
+                    len(proof),
                 ),
             )
         return proof_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from aligned_native import keccak256
 
 from aligned.core.aggregation import MAX_LEAVES, AggregationSystem, verify_inclusion
 from tests.integration.proof_aggregator.engine import NOT_PROVED
@@ -109,9 +110,9 @@ async def test_pipeline__several_blobs__all_bound(parts: Parts) -> None:
             "INSERT INTO proofs (source, batch_root, batch_index, system, program_id, commitment, leaf, proof_hash,"
             " key_hash, public_input_hash, proof_object, program_key, public_inputs, size_bytes, state)"
             " SELECT 'batch', sha256('many'), i, 1, sha256(i::text::bytea), sha256(i::text::bytea),"
-            " sha256(i::text::bytea), sha256(''), sha256(''), sha256(''), 'one', 'k', 'p', 5, 'pending'"
+            " sha256(i::text::bytea), %s, sha256(''), sha256(''), 'one', 'k', 'p', 4, 'pending'"
             " FROM generate_series(1, %s) i",
-            (count,),
+            (keccak256(b"good"), count),
         )
     await parts.context.store.put("one", b"good")
     for _ in range(2):

@@ -101,14 +101,6 @@ async def test_engine__calls_every_proof_bad__is_not_believed_for_long(parts: Pa
     assert len(await rejected(parts)) == 8
 
 
-async def test_object__gone_from_the_store__only_that_proof_is_rejected(parts: Parts) -> None:
-    ids = await parts.add(4)
-    await parts.context.store.delete(ids[2].hex)
-    await parts.plan()
-    await parts.prove_chunks()
-    assert await parts.states() == ["proving", "proving", "rejected", "proving"]
-
-
 async def test_rejected__paid_proof__quota_is_given_back(parts: Parts) -> None:
     address = os.urandom(20)
     await parts.add(1, b"bad")

@@ -135,6 +135,17 @@ fn chunk_takes_the_most_leaves_and_refuses_one_more() {
 }
 
 #[test]
+fn a_list_may_have_as_many_entries_as_a_root_has_leaves() {
+    let most = commitments(MAX_LEAVES);
+    let values = run_chunk(vec![(CHILD, proved_chunk(&most))], &chunk_input(&[&most], 6)).expect("as many as allowed");
+    assert_eq!(values[..64], proved_chunk(&most));
+    let mut host = Proved(vec![(CHILD, Vec::new())]);
+    let items = vec![(CHILD, &b""[..]); MAX_LEAVES];
+    let values = user_proofs(&mut host, &user_input(&items)).expect("as many as allowed");
+    assert_eq!(values[32..], field::to_be_bytes(&[MAX_LEAVES as u64, 0, 0, 0]));
+}
+
+#[test]
 fn counts_beyond_the_limit_are_refused_before_anything_is_read() {
     let many = u32::try_from(MAX_LEAVES + 1).expect("small");
     for count in [many, u32::MAX / 32 + 1, u32::MAX] {

@@ -20,7 +20,7 @@ _COLUMNS: LiteralString = (
 _OPEN: LiteralString = "state = 'proving' AND system = ANY(%s)"
 _INSERT = "INSERT INTO chunks (system, level, root, leaf_count) VALUES (%s, %s, %s, %s) RETURNING id"
 _PROOFS = """
-SELECT id, source, proof_object, program_key, public_inputs, commitment, size_bytes FROM proofs
+SELECT id, source, proof_object, proof_hash, program_key, public_inputs, commitment, size_bytes FROM proofs
 WHERE chunk_id = %s ORDER BY chunk_position
 """
 # A chunk's updated_at is when it was proved.
@@ -81,6 +81,7 @@ class ChunkProof:
     id: UUID
     source: str
     proof_object: str
+    proof_hash: bytes
     program_key: bytes
     public_inputs: bytes
     commitment: bytes

@@ -49,6 +49,10 @@ _LOCK_PAID_FROM = """
 SELECT id FROM quotas WHERE address = ANY(SELECT address FROM payments WHERE block_number >= %s)
 ORDER BY valid_until_s, id FOR UPDATE
 """
+_LOCK_OF = """
+SELECT id FROM quotas WHERE id IN (SELECT quota_id FROM proofs WHERE id = ANY(%s))
+ORDER BY address, valid_until_s, id FOR NO KEY UPDATE
+"""
 _ROOM = """
 SELECT id, proofs - used AS free FROM quotas
 WHERE address = %s AND NOT orphaned AND used < proofs AND valid_until_s > extract(epoch FROM now())
@@ -126,6 +130,11 @@ async def orphan_from(conn: Connection, block: int) -> None:
 async def lock_quotas(conn: Connection, proof_id: UUID) -> None:
     """Locks all quotas of a proof's account, before the proof itself is: everybody takes them in this order."""
     await conn.execute(_LOCK, (proof_id,))
+
+
+async def lock_quotas_of(conn: Connection, proof_ids: Sequence[UUID]) -> None:
+    """Locks what these proofs were charged to, in the order in which everybody takes several of them."""
+    await conn.execute(_LOCK_OF, (list(proof_ids),))
 
 
 async def charge_unpaid(conn: Connection, address: bytes) -> None:

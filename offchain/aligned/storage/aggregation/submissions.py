@@ -75,7 +75,7 @@ _TAKE_OVER = """
 UPDATE proofs SET leased_until = now() + make_interval(secs => %s)
 WHERE id IN (SELECT id FROM proofs WHERE state = 'verifying' AND leased_until < now()
              ORDER BY leased_until LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING id, system, proof_object, program_key, public_inputs, attempts
+RETURNING id, system, proof_object, proof_hash, size_bytes, program_key, public_inputs, attempts
 """
 _COUNT_ATTEMPT = "UPDATE proofs SET attempts = attempts + 1 WHERE id = %s AND state = 'verifying'"
 _TAKE_BACK_ATTEMPTS = """
@@ -153,6 +153,8 @@ class Unverified:
     id: UUID
     system: AggregationSystem
     proof_object: str
+    proof_hash: bytes
+    size_bytes: int
     program_key: bytes
     public_inputs: bytes
     attempts: int
