@@ -118,6 +118,11 @@ class ClientNames:
         peer = "" if request.client is None else request.client.host
         return self.named(peer, request.headers.getlist(self.header))
 
+    def is_proxy(self, peer: str) -> bool:
+        """Whether the other end of a connection is a trusted proxy, which has yet to name its client."""
+        address = _parse(peer)
+        return address is not None and self._trusts(address)
+
     def named(self, peer: str, lines: Sequence[str]) -> Client:
         """The client behind a connection.
 

@@ -1,7 +1,8 @@
 """From a decoded message to a committed row: cheap checks first, nothing acknowledged before it is durable.
 
-Order: size, signature, chain, nonce, balance, fee, room, switches; then the proof itself; then everything that may have
-changed meanwhile once more, inside the transaction that stores it.
+Order: size, signature, chain, and how much its sender and address may ask for, none of which needs anybody else; nonce,
+balance, fee, room and switches, which take the chain and the database; then the proof itself; then everything that may
+have changed meanwhile once more, inside the transaction that stores it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import time
 from dataclasses import dataclass, replace
 
 from aligned.batcher import eviction, queue, rules
+from aligned.batcher.entry import Entry
+from aligned.batcher.examiner import Examiner
 from aligned.batcher.market import MarketFeed
-from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.model import Account, QueuedProof
 from aligned.batcher.ports import AccountReader
 from aligned.batcher.queue import Stored
@@ -20,6 +22,7 @@ from aligned.batcher.receipts import ReceiptSigner
 from aligned.batcher.reservations import Reservations
 from aligned.batcher.rules import Bid, LiveEntry, QueueLimits, Role
 from aligned.batcher.watch import PostingWatch
+from aligned.clients import Client
 from aligned.core.commitment import commit
 from aligned.core.eip712 import submission_digest
 from aligned.core.errors import (
@@ -37,7 +40,6 @@ from aligned.core.errors import (
 from aligned.core.signing import recover_address
 from aligned.core.types import VerificationData
 from aligned.storage.postgres import Connection, Database
-from aligned.verifiers.pool import VerifierPool
 from aligned.verifiers.registry import get_verifier
 from aligned.wire.batch_file import encode_item
 from aligned.wire.batcher import Submission
@@ -82,8 +84,9 @@ class Admitted:
 class Ticket:
     """One submission on its way in; says how far it was understood, also when it is refused."""
 
-    def __init__(self, submission: Submission) -> None:
+    def __init__(self, submission: Submission, client: Client) -> None:
         self.submission = submission
+        self.client = client
         self.sender: bytes | None = None
         self.leaf: bytes | None = None
         self.reserved = asyncio.Event()
@@ -110,19 +113,19 @@ class Admission:
         db: Database,
         accounts: AccountReader,
         market: MarketFeed,
-        pool: VerifierPool,
+        examiner: Examiner,
         signer: ReceiptSigner,
         policy: Policy,
-        metrics: BatcherMetrics,
+        entry: Entry,
         watch: PostingWatch,
     ) -> None:
         self._db = db
         self._accounts = accounts
         self._market = market
-        self._pool = pool
+        self._examiner = examiner
         self._signer = signer
         self._policy = policy
-        self._metrics = metrics
+        self._entry = entry
         self._watch = watch
         self._reservations = Reservations()
 
@@ -137,6 +140,7 @@ class Admission:
         sender, leaf = self._check_signature(submission, ticket)
         self._check_chain(submission)
         self._watch.check()
+        self._entry.submission(sender, ticket.client)
         item = encode_item(submission.data)
         bid = Bid(submission.nonce, leaf, submission.max_fee_wei, len(item))
         account = await self._accounts.account(sender)
@@ -152,9 +156,11 @@ class Admission:
         self._check_switches(submission.data)
         with self._reservations.hold(sender, bid) as reservation:
             ticket.reserved.set()
-            await self._verify(submission.data, sender)
+            await self._examiner.examine(submission.data, sender, ticket.client, reservation)
             await reservation.wait_for_turn()
-            return await self._store(sender, bid, account, submission.data, item)
+            admitted = await self._store(sender, bid, account, submission.data, item)
+        self._entry.valid(sender)
+        return admitted
 
     async def _look(self, sender: bytes, bid: Bid, account: Account) -> Admitted | None:
         """The cheap checks on nonce, balance, fee and room; a duplicate is answered at once.
@@ -174,12 +180,6 @@ class Admission:
         rules.check_room(bid, live, self._policy.limits.per_sender)
         rules.outbid(bid, account, room, self._policy.limits.total)
         return None
-
-    async def _verify(self, data: VerificationData, sender: bytes) -> None:
-        verdict = await self._pool.verify(data, lane=sender)
-        self._metrics.verified(data.proving_system, verdict)
-        if not verdict.valid:
-            raise ProofError(verdict.code, verdict.reason)
 
     async def _store(
         self, sender: bytes, bid: Bid, account: Account, data: VerificationData, item: bytes

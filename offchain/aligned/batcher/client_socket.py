@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode, Frame, Opcode
@@ -17,6 +18,8 @@ from websockets.protocol import CLOSED, CLOSING, OPEN, Event
 from websockets.server import ServerProtocol
 
 from aligned.batcher.gate import Gate
+from aligned.clients import Client, ClientNames
+from aligned.core.errors import AlignedError
 
 # Clients send a message in one frame, or in pieces of many kilobytes.
 _MAX_FRAGMENTS = 1_024
@@ -37,6 +40,7 @@ class SocketRules:
     """
 
     gate: Gate
+    names: ClientNames
     message_timeout_s: float
 
 
@@ -69,7 +73,8 @@ class ClientSocket(ServerConnection):
         own = _Protocol(max_size=protocol.max_size, logger=protocol.logger)
         super().__init__(own, *args, **kwargs)
         own.before_too_big = self._before_too_big
-        self.ip = "gone"
+        self.client = Client("gone")
+        self._shares = ExitStack()
         self.received_at = self.loop.time()
         self._rules = rules
         self._is_admitted = False
@@ -87,11 +92,6 @@ class ClientSocket(ServerConnection):
         """Whether a message has begun that is not complete."""
         return self._partial_bytes > 0 or self._fragments > 0
 
-    @property
-    def client(self) -> str:
-        """The name under which its client's shares are counted."""
-        return self.ip
-
     def taken(self, size_bytes: int) -> None:
         """A message was taken on: somebody else counts its bytes from here on."""
         self._untaken_bytes -= size_bytes
@@ -99,12 +99,37 @@ class ClientSocket(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Lets a client in, or not even listens to it."""
-        self.ip = str((transport.get_extra_info("peername") or ("gone",))[0])
-        self._is_admitted = self._rules.gate.enter(self.ip)
-        if self._is_admitted:
-            super().connection_made(transport)
-        elif isinstance(transport, asyncio.Transport):
-            transport.abort()
+        peer = str((transport.get_extra_info("peername") or ("gone",))[0])
+        # Whom a proxy speaks for is in the request, which has not come yet.
+        client = None if self._rules.names.is_proxy(peer) else self._rules.names.named(peer, ())
+        try:
+            self._shares.enter_context(self._rules.gate.socket(client))
+        except AlignedError:
+            cast(asyncio.Transport, transport).abort()
+            return
+        self.client, self._is_admitted = client or Client(f"behind {peer}"), True
+        super().connection_made(transport)
+
+    def identify(self, request: Request) -> None:
+        """Counts the socket for the client whose request it is, also behind a proxy.
+
+        Raises:
+            AlignedError: rate_limited, server_busy: the client has too many.
+        """
+        names = self._rules.names
+        peer = str((self.remote_address or ("gone",))[0])
+        client = names.named(peer, request.headers.get_all(names.header))
+        if client == self.client:
+            return
+        self._rules.gate.hold(self.client, -self._counted_bytes)
+        self.client, self._counted_bytes = client, 0
+        self._count()
+        self._shares.close()
+        self.hold(self._rules.gate.socket(client))
+
+    def hold(self, share: AbstractContextManager[None]) -> None:
+        """Takes a share until the socket is gone. Raises what the share raises."""
+        self._shares.enter_context(share)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Gives everything back."""
@@ -112,10 +137,10 @@ class ClientSocket(ServerConnection):
             return
         super().connection_lost(exc)
         self._stop_timer()
-        self._rules.gate.hold(self.ip, -self._counted_bytes)
+        self._rules.gate.hold(self.client, -self._counted_bytes)
         self._counted_bytes = 0
         self._is_admitted = False
-        self._rules.gate.leave(self.ip)
+        self._shares.close()
 
     def data_received(self, data: bytes) -> None:
         """Passes bytes on and looks at what they left."""
@@ -176,7 +201,7 @@ class ClientSocket(ServerConnection):
     def _count(self) -> None:
         held_bytes = self._partial_bytes + self._untaken_bytes if self._is_admitted else 0
         change_bytes, self._counted_bytes = held_bytes - self._counted_bytes, held_bytes
-        if not self._rules.gate.hold(self.ip, change_bytes) and change_bytes > 0:
+        if not self._rules.gate.hold(self.client, change_bytes) and change_bytes > 0:
             self._refuse(CloseCode.TRY_AGAIN_LATER, "too many bytes wait")
 
     def _before_too_big(self) -> bytes | None:

@@ -15,6 +15,7 @@ from aligned.batcher.admission import Admission, Admitted, Ticket
 from aligned.batcher.budget import ByteBudget
 from aligned.batcher.client_socket import ClientSocket
 from aligned.batcher.dialects import check_hello, dialect_for
+from aligned.batcher.entry import Entry
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
 from aligned.batcher.news import OrderedNews, frame_of
@@ -67,6 +68,7 @@ class ConnectionLimits:
 class Services:
     """What connections share."""
 
+    entry: Entry
     admission: Admission
     subscriptions: Subscriptions
     market: MarketFeed
@@ -156,16 +158,17 @@ class ClientConnection:
     async def _start(self, frame: bytes) -> None:
         """Takes a message on; returns once the next one may be read."""
         size_bytes = len(frame)
-        await self._services.budget.acquire(self._socket.client, size_bytes)
+        await self._services.entry.message(self._socket.client)
+        await self._services.budget.acquire(self._socket.client.name, size_bytes)
         self._socket.taken(size_bytes)
         try:
             ticket = await self._understand(frame)
             task = None if ticket is None else asyncio.create_task(self._submit(ticket))
         except BaseException:
-            self._services.budget.release(self._socket.client, size_bytes)
+            self._services.budget.release(self._socket.client.name, size_bytes)
             raise
         if ticket is None or task is None:
-            self._services.budget.release(self._socket.client, size_bytes)
+            self._services.budget.release(self._socket.client.name, size_bytes)
             return
         self._tasks.add(task)
         task.add_done_callback(lambda ended: self._ended(ended, size_bytes))
@@ -196,12 +199,14 @@ class ClientConnection:
             self.post(encode_hello_ack(self._services.terms()))
             return None
         if isinstance(message, Question):
-            self.post(await self._services.questions.answer(message))
+            self.post(await self._services.questions.answer(message, self._socket.client))
             return None
         if self._in_work.locked():
             self._ask_for_patience()
         await self._in_work.acquire()
-        return Ticket(message.submission if isinstance(message, SubmitProof) else message)
+        return Ticket(
+            message.submission if isinstance(message, SubmitProof) else message, self._socket.client
+        )
 
     def _ask_for_patience(self) -> None:
         """Says once why nothing more is read for a while."""
@@ -252,7 +257,7 @@ class ClientConnection:
         self._tasks.discard(task)
         self._active_at = self._loop.time()
         self._in_work.release()
-        self._services.budget.release(self._socket.client, size_bytes)
+        self._services.budget.release(self._socket.client.name, size_bytes)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("admission_failed", exc_info=error)
             self._refuse(

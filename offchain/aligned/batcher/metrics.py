@@ -30,6 +30,12 @@ class BatcherMetrics(Metrics):
             f"{name}_accepted_total", "Submissions acknowledged", ["system"], registry=self.registry
         )
         self._refused = Counter(f"{name}_refused_total", "Messages refused", ["code"], registry=self.registry)
+        self._unnamed = Counter(
+            f"{name}_clients_not_named_total",
+            "Requests whose client could not be told from its proxy",
+            ["reason"],
+            registry=self.registry,
+        )
         self._dropped = Counter(
             f"{name}_dropped_total", "Accepted proofs given up", ["code"], registry=self.registry
         )
@@ -99,6 +105,10 @@ class BatcherMetrics(Metrics):
     def refused(self, code: str) -> None:
         """A message was refused."""
         self._refused.labels(code).inc()
+
+    def unnamed_client(self, reason: str) -> None:
+        """A client could not be told from its proxy."""
+        self._unnamed.labels(reason).inc()
 
     def dropped(self, code: str, proofs: int) -> None:
         """Accepted proofs were given up."""

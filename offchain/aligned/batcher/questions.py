@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 from aligned.batcher import queue
+from aligned.batcher.entry import Entry
 from aligned.batcher.ports import AccountReader
+from aligned.clients import Client
 from aligned.core.errors import TIMEOUT, AlignedError, DependencyError
 from aligned.storage.postgres import Database
 from aligned.wire.batcher import Question, Topic
@@ -32,29 +34,32 @@ class NextNonce:
 class Questions:
     """Answers from chain and database."""
 
-    def __init__(self, db: Database, accounts: AccountReader) -> None:
+    def __init__(self, db: Database, accounts: AccountReader, entry: Entry) -> None:
         self._db = db
         self._accounts = accounts
+        self._entry = entry
 
-    async def next_nonce(self, address: bytes) -> NextNonce:
-        """Raises DependencyError where chain or database do not answer."""
+    async def next_nonce(self, address: bytes, client: Client) -> NextNonce:
+        """Raises DependencyError: rate_limited, or chain or database do not answer."""
+        self._entry.question(client)
         account = await self._accounts.account(address)
         async with self._db.transaction() as conn:
             return NextNonce(max(account.nonce, await queue.next_nonce(conn, address)), account.nonce)
 
-    async def answer(self, question: Question) -> bytes:
+    async def answer(self, question: Question, client: Client) -> bytes:
         """The frame for a later client of the reference."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                return encode_answer(question.topic, await self._value(question))
+                return encode_answer(question.topic, await self._value(question, client))
         except TimeoutError:
             error: AlignedError = DependencyError(TIMEOUT, "chain or database do not answer in time")
         except AlignedError as caught:
             error = caught
         return encode_no_answer(question.topic, error)
 
-    async def _value(self, question: Question) -> int | None:
+    async def _value(self, question: Question, client: Client) -> int | None:
         if question.topic is Topic.NONCE:
-            return (await self.next_nonce(question.address)).queued
+            return (await self.next_nonce(question.address, client)).queued
+        self._entry.question(client)
         async with self._db.transaction() as conn:
             return await queue.last_queued_fee(conn, question.address)

@@ -24,6 +24,11 @@ class Reservation:
         if not self._committed.done():
             self._committed.set_result(committed)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether it ended without being committed."""
+        return self._committed.done() and not self._committed.result()
+
     async def finished(self) -> bool:
         """Waits; whether it was committed."""
         return await asyncio.shield(self._committed)
@@ -34,8 +39,15 @@ class Reservation:
         Raises:
             ProtocolError: nonce_too_high, when that one was refused.
         """
-        if self._before is not None and not await self._before.finished():
-            missing = self._before.bid.nonce
+        if self._before is not None:
+            await self._before.finished()
+        self.check_before()
+
+    def check_before(self) -> None:
+        """Refuses this one as soon as the one before is refused. Errors as `wait_for_turn`."""
+        before = self._before
+        if before is not None and before.is_refused:
+            missing = before.bid.nonce
             raise ProtocolError(
                 NONCE_TOO_HIGH, f"the proof with nonce {missing} was refused", expected=missing
             )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -19,6 +17,9 @@ from aligned.batcher.client_socket import ClientSocket, SocketRules
 from aligned.batcher.connection import ClientConnection, Services
 from aligned.batcher.gate import Gate, GateLimits
 from aligned.batcher.http import BatcherHttp
+from aligned.batcher.http_replies import refusal
+from aligned.core.errors import AlignedError
+from aligned.limits import Shares
 
 log = structlog.get_logger(__name__)
 # The library stops reading as soon as one frame waits for us.
@@ -52,7 +53,7 @@ class BatcherServer:
         self._services = services
         self._pages = pages
         self._limits = limits
-        self._open: Counter[str] = Counter()
+        self._websockets = Shares(limits.max_connections)
         max_bytes = services.limits.max_message_bytes
         gate = Gate(
             GateLimits(
@@ -62,7 +63,7 @@ class BatcherServer:
                 _MESSAGES_PER_IP * max_bytes,
             )
         )
-        self._rules = SocketRules(gate, limits.message_timeout_s)
+        self._rules = SocketRules(gate, services.entry.names, limits.message_timeout_s)
 
     def listen(self) -> serve:
         """The server as an async context manager."""
@@ -86,30 +87,27 @@ class BatcherServer:
 
     async def _process_request(self, socket: ServerConnection, request: Request) -> Response | None:
         """Plain HTTP gets a page; a handshake goes on unless there are too many connections."""
-        if request.headers.get("Upgrade", "").lower() != "websocket":
-            return await self._pages.handle(request)
-        if self._open.total() >= self._limits.max_connections:
-            return socket.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many connections\n")
-        if self._open[_ip(socket)] >= self._limits.max_connections_per_ip:
-            return socket.respond(
-                http.HTTPStatus.TOO_MANY_REQUESTS, "too many connections from your address\n"
-            )
-        return None
+        assert isinstance(socket, ClientSocket)
+        is_page = request.headers.get("Upgrade", "").lower() != "websocket"
+        try:
+            socket.identify(request)
+            if not is_page:
+                self._services.entry.handshake(socket.client)
+                bounds = socket.client.bounds(self._limits.max_connections_per_ip)
+                socket.hold(self._websockets.take(bounds, 1, "WebSockets"))
+        except AlignedError as error:
+            return refusal(error)
+        return await self._pages.handle(request, socket.client) if is_page else None
 
     async def _handle(self, socket: ServerConnection) -> None:
         assert isinstance(socket, ClientSocket)
-        ip = socket.ip
-        self._open[ip] += 1
         self._services.metrics.connections.inc()
         try:
             await ClientConnection(socket, self._services).run()
         except Exception:
-            log.exception("connection_failed", ip=ip)
+            log.exception("connection_failed", client=socket.client.name)
             await socket.close(CloseCode.INTERNAL_ERROR)
         finally:
-            self._open[ip] -= 1
-            if not self._open[ip]:
-                del self._open[ip]
             self._services.metrics.connections.dec()
 
 
@@ -123,7 +121,3 @@ async def serve_until(server: BatcherServer, stop: asyncio.Event, listening: asy
 def port_of(running: Server) -> int:
     """The port that a server listens on."""
     return int(next(iter(running.sockets)).getsockname()[1])
-
-
-def _ip(socket: ServerConnection) -> str:
-    return str((socket.remote_address or ("gone",))[0])

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
 
 import structlog
 
+from aligned.batcher import backlog, queue
 from aligned.batcher.admission import Admission, Policy
 from aligned.batcher.budget import ByteBudget
 from aligned.batcher.builder import BatchBuilder, BuildPolicy
-from aligned.batcher.chain_adapter import ContractTaskChain
 from aligned.batcher.connection import ConnectionLimits, Services
+from aligned.batcher.context import Context, open_context
+from aligned.batcher.entry import Entry
+from aligned.batcher.examiner import Examiner
 from aligned.batcher.follower import BatchFollower
 from aligned.batcher.guard import Guard
 from aligned.batcher.http import BatcherHttp
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.metrics import BatcherMetrics
-from aligned.batcher.office import Office
-from aligned.batcher.ports import TaskChain
 from aligned.batcher.poster import BatchPoster, PostingPolicy
 from aligned.batcher.questions import Questions
-from aligned.batcher.receipts import ReceiptSigner
 from aligned.batcher.reconcile import Reconciler
 from aligned.batcher.rules import QueueLimits, QueueTotals
 from aligned.batcher.selection import BatchLimits
@@ -31,18 +29,11 @@ from aligned.batcher.server import BatcherServer, ListenLimits, serve_until
 from aligned.batcher.settlement import Settler
 from aligned.batcher.subscriptions import Subscriptions
 from aligned.batcher.watch import PostingWatch
-from aligned.chain.accounts import role_account
-from aligned.chain.connect import chain_client, tx_sender
-from aligned.chain.contracts import PaymentService, ServiceManager
-from aligned.chain.deployment import Deployment, address_bytes
 from aligned.core.types import ProvingSystem
 from aligned.loops import repeat, run_all
-from aligned.settings import BatcherSettings, RetentionSettings, Settings
-from aligned.storage.connect import open_database
-from aligned.storage.objects import ObjectStore
-from aligned.storage.postgres import Database
+from aligned.serving import create_app, serve
+from aligned.settings import BatcherSettings, Settings
 from aligned.storage.retention import NIGHTLY_POLL_S, Nightly
-from aligned.verifiers.pool import VerifierPool
 from aligned.wire.batcher_replies import ServerLimits
 
 log = structlog.get_logger(__name__)
@@ -50,60 +41,10 @@ _POST_POLL_S = 0.25
 _SETTLE_POLL_S = 10.0
 _RECONCILE_POLL_S = 15.0
 _OFFICE_POLL_S = 30.0
+_MEASURE_POLL_S = 5.0
 # Messages in work, over all connections, in units of the largest one.
 _MESSAGES_IN_WORK = 64
 _MESSAGES_IN_WORK_PER_IP = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Open dependencies of the batcher."""
-
-    settings: BatcherSettings
-    poll_s: float
-    chain_id: int
-    payment_service: bytes
-    db: Database
-    chain: TaskChain
-    store: ObjectStore
-    pool: VerifierPool
-    signer: ReceiptSigner
-    retention: RetentionSettings
-    office: Office | None = None
-
-
-@asynccontextmanager
-async def open_context(settings: Settings) -> AsyncIterator[Context]:
-    """Opens database, chain, object store, keys and verifiers.
-
-    Raises:
-        AlignedError: a setting, key or dependency is wrong.
-    """
-    network, own = settings.chain, settings.batcher
-    deployment = Deployment.load(network.deployment_file)
-    account = role_account(own, network.chain_id)
-    async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(open_database(settings.database, "batcher"))
-        client = await stack.enter_async_context(chain_client(network))
-        payments = PaymentService(client, deployment.payment_service)
-        office = Office(payments, address_bytes(deployment.service_manager), address_bytes(account.address))
-        await office.check_at_start()
-        sender = tx_sender(network, db, client, account)
-        manager = ServiceManager(client, deployment.service_manager)
-        pool = VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)
-        yield Context(
-            settings=own,
-            poll_s=network.poll_s,
-            chain_id=network.chain_id,
-            payment_service=payments.address,
-            db=db,
-            chain=ContractTaskChain(client, payments, manager, sender, own.task_timeout_s),
-            store=ObjectStore.from_url(settings.store.url, settings.store.public_base_url),
-            pool=await stack.enter_async_context(pool),
-            signer=ReceiptSigner(account, network.chain_id, payments.address),
-            retention=settings.retention,
-            office=office,
-        )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -130,8 +71,10 @@ class Batcher:
         self._watch = PostingWatch(own.stuck_after_s)
         self._subscriptions = Subscriptions(context.payment_service)
         self._disabled = frozenset(int(ProvingSystem.from_wire(name)) for name in own.disabled_systems)
-        self._questions = Questions(context.db, context.chain)
-        self._server = BatcherServer(self._services(), self._pages(), _listen_limits(own))
+        self._entry = Entry(own, self._metrics.unnamed_client)
+        self._questions = Questions(context.db, context.chain, self._entry)
+        self._pages = self._build_pages()
+        self._server = BatcherServer(self._services(), self._pages, _listen_limits(own))
         self._poster = self._build_poster()
         self._follower = BatchFollower(
             context.db,
@@ -155,6 +98,7 @@ class Batcher:
         """Runs all loops until `stop`."""
         own, poll_s = self._context.settings, self._context.poll_s
         reconciler = Reconciler(self._context.db, self._subscriptions)
+        app = create_app("Aligned batcher", self._pages.ready, self._metrics.render)
         log.info("batcher_started", address=self._context.signer.address, host=own.host, port=own.port)
 
         def loop(
@@ -170,11 +114,20 @@ class Batcher:
             _interrupted(stop, loop("settle", self._settler.step, _SETTLE_POLL_S)),
             loop("reconcile", reconciler.step, _RECONCILE_POLL_S),
             repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
+            loop("measure", self._measure, _MEASURE_POLL_S),
+            serve(app, own.metrics_host, own.metrics_port, stop),
             serve_until(self._server, stop, self.port),
         )
 
     def _nightly(self) -> Nightly:
         return Nightly(self._context.db, "batcher", self._context.retention, self._metrics)
+
+    async def _measure(self) -> bool:
+        """Looks at the queue now and then, so that reading metrics costs nobody anything."""
+        async with self._context.db.transaction() as conn:
+            self._metrics.queue(await queue.totals(conn), await queue.oldest_age_s(conn))
+            self._metrics.backlog(await backlog.read(conn))
+        return False
 
     def _services(self) -> Services:
         own, context = self._context.settings, self._context
@@ -194,10 +147,10 @@ class Batcher:
             db=context.db,
             accounts=context.chain,
             market=self._market,
-            pool=context.pool,
+            examiner=Examiner(context.pool, self._entry, self._metrics),
             signer=context.signer,
             policy=policy,
-            metrics=self._metrics,
+            entry=self._entry,
             watch=self._watch,
         )
         limits = ConnectionLimits(
@@ -211,6 +164,7 @@ class Batcher:
             _MESSAGES_IN_WORK * own.max_message_bytes, _MESSAGES_IN_WORK_PER_IP * own.max_message_bytes
         )
         return Services(
+            self._entry,
             admission,
             self._subscriptions,
             self._market,
@@ -233,13 +187,13 @@ class Batcher:
             min_max_fee_wei=self._market.current().min_max_fee_wei(own.fee_batch_proofs),
         )
 
-    def _pages(self) -> BatcherHttp:
+    def _build_pages(self) -> BatcherHttp:
         context = self._context
         return BatcherHttp(
             context.db,
             self._questions,
+            self._entry,
             self._market,
-            self._metrics,
             context.payment_service,
             context.settings.fee_batch_proofs,
             (self._guard.check, context.pool.check, self._watch.check),

@@ -13,6 +13,7 @@ from typing import IO, Final
 
 from aligned.core.errors import ProtocolError
 from aligned.devnet.keys import RoleKeys
+from aligned.devnet.process import free_port
 from aligned.settings import INVALID_SETTINGS
 
 # The package is used from a checkout: contracts are compiled there and the deployment parameters are kept there.
@@ -122,7 +123,14 @@ class Shared:
 
 def batcher_sections(shared: Shared, keys: RoleKeys, port: int) -> Sections:
     """Settings of the batcher; a batch may close in every block."""
-    own = {"port": port, "batch_interval_blocks": 1, "verifier_workers": 1, "receipt_deadline_s": 600}
+    own = {
+        "port": port,
+        "metrics_port": free_port(),
+        "batch_interval_blocks": 1,
+        "verifier_workers": 1,
+        "receipt_deadline_s": 600,
+        "invalid_free": 100,  # what must be refused comes from one account
+    }
     return shared.sections() | {"batcher": own | key_fields(keys)}
 
 

@@ -9,13 +9,13 @@ from aligned.settings.aggregation import (
     PollerSettings,
     ProofAggregatorSettings,
 )
+from aligned.settings.batcher import BatcherSettings
 from aligned.settings.loading import ENV_PREFIX, INVALID_SETTINGS, Settings, check, load
 from aligned.settings.network import ChainSettings, WatchdogSettings
 from aligned.settings.retention import RetentionSettings
 from aligned.settings.sections import (
     MIB,
     AggregatorSettings,
-    BatcherSettings,
     DatabaseSettings,
     KeySettings,
     OperatorSettings,

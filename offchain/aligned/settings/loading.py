@@ -25,11 +25,11 @@ from aligned.settings.aggregation import (
     PollerSettings,
     ProofAggregatorSettings,
 )
+from aligned.settings.batcher import BatcherSettings
 from aligned.settings.network import ChainSettings, WatchdogSettings
 from aligned.settings.retention import RetentionSettings
 from aligned.settings.sections import (
     AggregatorSettings,
-    BatcherSettings,
     DatabaseSettings,
     OperatorSettings,
     SdkSettings,

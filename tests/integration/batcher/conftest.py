@@ -13,8 +13,11 @@ import pytest
 import pytest_asyncio
 from eth_account import Account
 
+from aligned.batcher.context import Context
+from aligned.batcher.poster import BatchPoster
 from aligned.batcher.receipts import ReceiptSigner
-from aligned.batcher.service import Batcher, Context
+from aligned.batcher.service import Batcher
+from aligned.devnet.process import free_port
 from aligned.settings import BatcherSettings, RetentionSettings
 from aligned.storage.objects import ObjectStore
 from aligned.storage.postgres import Database, migrate
@@ -35,6 +38,8 @@ class Running:
     db: Database
     signer: ReceiptSigner
     store: ObjectStore
+    metrics_port: int
+    poster: BatchPoster
 
     @property
     def url(self) -> str:
@@ -43,6 +48,10 @@ class Running:
     async def get(self, path: str) -> httpx.Response:
         async with httpx.AsyncClient() as client:
             return await client.get(f"http://127.0.0.1:{self.port}{path}")
+
+    async def metrics(self) -> str:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
 
 
 async def eventually(check: Callable[[], Awaitable[bool]], tries: int = 400) -> None:
@@ -61,7 +70,9 @@ async def running_batcher(
     """Starts a batcher and stops it at the end."""
     signer = ReceiptSigner(Account.from_key(BATCHER_KEY), CHAIN_ID, PAYMENT_SERVICE)
     store = ObjectStore.from_url(str(folder), "http://127.0.0.1:1")
-    settings = BatcherSettings.model_validate({"port": 0, "final_depth_blocks": 4} | changes)
+    settings = BatcherSettings.model_validate(
+        {"port": 0, "metrics_port": free_port(), "final_depth_blocks": 4} | changes
+    )
     context = Context(
         settings, 0.05, CHAIN_ID, PAYMENT_SERVICE, db, chain, store, pool, signer, RetentionSettings()
     )
@@ -70,7 +81,7 @@ async def running_batcher(
     await asyncio.wait((task, batcher.port), return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         await task
-    running = Running(await batcher.port, chain, db, signer, store)
+    running = Running(await batcher.port, chain, db, signer, store, settings.metrics_port, batcher._poster)
 
     async def has_market() -> bool:
         return (await running.get("/readyz")).status_code == 200

@@ -39,6 +39,8 @@ async def hold_blocks(batcher: Running) -> None:
     block = batcher.chain.prices.block
 
     async def settled() -> bool:
-        return bool((await batcher.get("/v1/quote")).json()["block"] == block)
+        quoted = (await batcher.get("/v1/quote")).json()["block"]
+        poster = batcher.poster  # it looks at no queue before the next block
+        return bool(quoted == block and (poster._looked_block == block or block < poster._next_block))
 
     await eventually(settled)

@@ -10,8 +10,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from aligned.batcher.context import open_context
 from aligned.batcher.model import Settlement, Task, TxBounds
-from aligned.batcher.service import Batcher, open_context
+from aligned.batcher.service import Batcher
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import OperatorRegistry, PaymentService, ServiceManager
 from aligned.core.batch import batch_id

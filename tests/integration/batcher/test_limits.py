@@ -28,7 +28,7 @@ async def test_connections__more_than_one_ip_may_have__refused_until_one_ends(
             assert (await batcher.get("/healthz")).status_code == 200
 
         async def free_again() -> bool:
-            return "aligned_batcher_connections 0.0" in (await batcher.get("/metrics")).text
+            return "aligned_batcher_connections 0.0" in await batcher.metrics()
 
         await eventually(free_again)
         async with HelloClient(batcher.url):

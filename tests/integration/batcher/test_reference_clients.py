@@ -22,9 +22,9 @@ from tests.integration.batcher.proofs import small
 from tests.integration.batcher.raw import BINARY, RawClient, frame
 
 
-def later(user: User, data: VerificationData, nonce: int, **terms: int) -> dict[str, Any]:
+def later(user: User, data: VerificationData, nonce: int, max_fee_wei: int = MAX_FEE_WEI) -> dict[str, Any]:
     """As the later clients write it: byte strings, absent fields left out."""
-    message = user.message(data, nonce, arrays=False, **terms)
+    message = user.message(data, nonce, arrays=False, max_fee_wei=max_fee_wei)
     inner = message["verification_data"]["verification_data"]
     message["verification_data"]["verification_data"] = {k: v for k, v in inner.items() if v is not None}
     return {"SubmitProof": message}

@@ -90,7 +90,8 @@ async def test_http__other_pages__answer(batcher: Running) -> None:
     quote = (await batcher.get("/v1/quote")).json()
     assert quote["fee_per_proof_wei"]["1"] > quote["fee_per_proof_wei"]["32"] == quote["min_max_fee_wei"]
     assert (await batcher.get("/healthz")).json() == {"status": "ok"}
-    assert "aligned_batcher_queue_proofs 0.0" in (await batcher.get("/metrics")).text
+    assert (await batcher.get("/metrics")).status_code == 404
+    assert "aligned_batcher_queue_proofs 0.0" in await batcher.metrics()
     assert (await batcher.get("/v1/proofs/0x12")).json()["code"] == "malformed_message"
     assert (await batcher.get("/nothing")).status_code == 404
 
