@@ -55,8 +55,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """
     async with open_context(settings) as context:
         assert context.office is not None
-        looking = repeat("office", context.office.step, stop, _OFFICE_POLL_S)
-        await run_all(stop, Batcher(context).run(stop), looking)
+        await run_all(
+            stop,
+            Batcher(context).run(stop),
+            repeat("office", context.office.step, stop, _OFFICE_POLL_S),
+        )
 
 
 class Batcher:
