@@ -105,6 +105,14 @@ class ChainClient:
         """Header, None when the node has no such block (yet, or any more)."""
         return await self._seek(decoding.block, "eth_getBlockByNumber", block_id(block), False)
 
+    async def transactions_of(self, block: int) -> list[ChainTransaction]:
+        """All transactions of a block.
+
+        Raises:
+            DependencyError: also when no endpoint has the block.
+        """
+        return await self._read(decoding.transactions, "eth_getBlockByNumber", block_id(block), True)
+
     async def base_fee(self) -> int:
         """Base fee of the head in wei."""
         head = await self.get_block("latest")

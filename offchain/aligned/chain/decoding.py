@@ -90,3 +90,9 @@ def transaction(item: dict[str, Any] | None) -> ChainTransaction | None:
         value_wei=int(item["value"], 16),
         block_number=None if item.get("blockNumber") is None else int(item["blockNumber"], 16),
     )
+
+
+def transactions(item: dict[str, Any]) -> list[ChainTransaction]:
+    """Decodes the transactions of a block that was asked for with them."""
+    found = (transaction(each) for each in item["transactions"])
+    return [each for each in found if each is not None]

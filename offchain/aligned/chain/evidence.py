@@ -29,6 +29,40 @@ async def is_final(client: ChainClient, request: Request) -> bool:
     return found is not None and found.block_hash == request.receipt.block_hash
 
 
+async def transaction_at(client: ChainClient, sender: bytes, nonce: int, last_block: int) -> bytes | None:
+    """Hash of the transaction that used up `nonce`, read from the block that holds it; None while that is unclear.
+
+    A missing receipt proves nothing: nodes index receipts some time after they count a transaction. So the block is
+    searched, from the newest on, by the number of the account's transactions at its end, and looked through. All
+    answers come from one node, which must have the state of the blocks since; otherwise it stays unclear.
+    """
+    node = client.pinned()
+    block = await _block_of_nonce(node, sender, nonce, last_block)
+    if block is None:
+        return None
+    found = await node.transactions_of(block)
+    return next((each.tx_hash for each in found if (each.sender, each.nonce) == (sender, nonce)), None)
+
+
+async def _block_of_nonce(node: ChainClient, sender: bytes, nonce: int, last_block: int) -> int | None:
+    """The block at whose end the nonce is used and before which it is not; None when it is not used at all."""
+    used, step = last_block, 1
+    if await node.nonce(sender, used) <= nonce:
+        return None
+    unused = used
+    while await node.nonce(sender, unused := max(0, used - step)) > nonce:
+        if unused == 0:
+            return 0
+        used, step = unused, 2 * step
+    while used - unused > 1:
+        middle = (used + unused) // 2
+        if await node.nonce(sender, middle) > nonce:
+            used = middle
+        else:
+            unused = middle
+    return used
+
+
 async def why_reverted(client: ChainClient, sender: bytes, request: Request, receipt: ChainReceipt) -> str:
     """Replays the call on the state that it met, as far as blocks allow."""
     block = max(0, receipt.block_number - 1)

@@ -11,7 +11,7 @@ import structlog
 from aligned.chain.broadcast import Broadcaster
 from aligned.chain.client import ChainClient
 from aligned.chain.errors import FEES_ABOVE_CAP
-from aligned.chain.evidence import is_confirmed, is_final, why_reverted
+from aligned.chain.evidence import is_confirmed, is_final, transaction_at, why_reverted
 from aligned.chain.journal import Journal
 from aligned.chain.journal_rows import Attempt, Request
 from aligned.chain.outcome import Receipt, outcome_of
@@ -20,8 +20,6 @@ from aligned.core.errors import DependencyError
 from aligned.storage.postgres import Database
 
 Done = Callable[[], Awaitable[bool]]
-# How long a node may know a nonce as used and have no receipt yet.
-_RECEIPT_LAG_S = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -117,20 +115,22 @@ class Tracker:
         head = await self._client.block_number()
         deep = max(0, head - self._pace.confirmations + 1)
         if await self._client.nonce(self._address, deep) > last.nonce:
-            await self._on_lost_nonce(request, attempts, done)
+            await self._on_lost_nonce(request, attempts, done, deep)
         elif last.age_s >= self._pace.bump_after_s:
             cancel = done is not None and await done()
             await self._broadcaster.push(request, cancel=cancel or last.is_cancel)
         elif await self._client.get_transaction(last.tx_hash) is None:
             await self._broadcaster.broadcast(last)
 
-    async def _on_lost_nonce(self, request: Request, attempts: list[Attempt], done: Done | None) -> None:
-        # Ours may have been mined between the two questions, and a node may count a transaction whose block it still
-        # makes, before there is a receipt; only a second look without one counts.
-        await asyncio.sleep(_RECEIPT_LAG_S)
-        for attempt in attempts:
-            if await self._client.get_receipt(attempt.tx_hash) is not None:
-                return
+    async def _on_lost_nonce(
+        self, request: Request, attempts: list[Attempt], done: Done | None, deep: int
+    ) -> None:
+        """The chain has a transaction of our account at our nonce, as deep as the confirmations."""
+        used_by = await transaction_at(self._client, self._address, attempts[0].nonce, deep)
+        if used_by is None or any(attempt.tx_hash == used_by for attempt in attempts):
+            # Ours: its receipt comes late. Unclear: a second transaction would be worse than waiting.
+            _log.info("nonce_used", key=request.key, nonce=attempts[0].nonce, tx_hash=used_by)
+            return
         request = await self.reload(request)
         if attempts[0].is_cancel or request.gave_up or (done is not None and await done()):
             await self._set_state(request, await self._without_it(request, done))
