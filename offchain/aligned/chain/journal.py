@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from aligned.chain.fees import Limit
-from aligned.chain.journal_rows import Attempt, Request, attempt_of, receipt_json, request_of
+from aligned.chain.journal_rows import Attempt, PendingStatus, Request, attempt_of, receipt_json, request_of
 from aligned.chain.types import ChainReceipt
 from aligned.storage.postgres import Connection
 
@@ -59,6 +59,19 @@ class Journal:
         )
         row = await found.fetchone()
         return None if row is None else row["account"]
+
+    async def status(self, conn: Connection) -> PendingStatus:
+        """What is not settled."""
+        found = await conn.execute(
+            "SELECT count(DISTINCT r.key) AS pending, coalesce(max(a.max_fee_wei), 0) AS max_fee_wei,"
+            " coalesce(extract(epoch FROM now() - min(a.signed_at)), 0)::float8 AS oldest_age_s"
+            " FROM tx_request r JOIN tx_attempt a USING (chain_id, account, key)"
+            " WHERE r.chain_id = %s AND r.account = %s AND r.state = 'pending'",
+            self._owner,
+        )
+        row = await found.fetchone()
+        assert row is not None
+        return PendingStatus(row["pending"], row["oldest_age_s"], int(row["max_fee_wei"]))
 
     async def insert(self, conn: Connection, request: Request) -> None:
         """A new request."""

@@ -59,6 +59,21 @@ class Attempt:
         return Fees(self.max_fee_wei, self.priority_fee_wei, self.blob_fee_wei)
 
 
+@dataclass(frozen=True, slots=True)
+class PendingStatus:
+    """What an account waits for on chain, for metrics.
+
+    Attributes:
+        pending: requests that are not settled.
+        oldest_age_s: since the first form of the oldest of them was signed; 0 without one.
+        max_fee_wei: most that a form of any of them offers per gas; 0 without one.
+    """
+
+    pending: int
+    oldest_age_s: float
+    max_fee_wei: int
+
+
 def new_request(
     key: str, to: bytes, data: bytes, value_wei: int, gas_limit: int, blobs: tuple[bytes, ...], limit: Limit
 ) -> Request:

@@ -20,7 +20,7 @@ from aligned.chain.errors import FEES_ABOVE_CAP, TX_TIMEOUT, TxReverted
 from aligned.chain.fees import Caps, Limit
 from aligned.chain.identity import check_identity
 from aligned.chain.journal import Journal
-from aligned.chain.journal_rows import Request, new_request
+from aligned.chain.journal_rows import PendingStatus, Request, new_request
 from aligned.chain.outcome import Receipt, check_same
 from aligned.chain.rpc import RpcError
 from aligned.chain.simulation import simulate
@@ -129,6 +129,15 @@ class TxSender:
         """Another account (20 bytes) over this database whose transaction for `key` may still be mined."""
         async with self._db.transaction() as conn:
             return await self._journal.pending_elsewhere(conn, key)
+
+    async def status(self) -> PendingStatus:
+        """What is not settled yet, by the journal; asks no node."""
+        async with self._db.transaction() as conn:
+            return await self._journal.status(conn)
+
+    async def balance_wei(self) -> int:
+        """What the account has for gas."""
+        return await self._client.balance(self.address)
 
     async def forget(self, key: str) -> None:
         """Drops blobs and signed bytes of a request that can no longer leave the chain."""

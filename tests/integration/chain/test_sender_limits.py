@@ -9,6 +9,7 @@ import pytest
 from aligned.chain.client import ChainClient
 from aligned.chain.errors import TxCancelled
 from aligned.chain.fees import Caps
+from aligned.chain.journal_rows import PendingStatus
 from aligned.core.errors import DependencyError
 from aligned.storage.postgres import Database
 from tests.integration.chain.code import COUNTER, TARGET, count, place
@@ -238,3 +239,22 @@ async def test_send__limit_raised_by_the_same_key__is_used_from_then_on(
     assert count(manual) == 1
     async with ChainClient([manual.url], manual.chain_id) as client:
         assert await client.nonce(sender.address) == 1
+
+
+async def test_status__pending_and_settled__says_age_fee_and_number(
+    manual: Anvil, make: Make, database: Database
+) -> None:
+    account = manual.new_account(ether=3)
+    sender = make(manual, account)
+    assert await sender.status() == PendingStatus(0, 0.0, 0)
+    assert await sender.balance_wei() == 3 * 10**18
+    sending = [asyncio.create_task(sender.send(key, TARGET, gas=100_000)) for key in ("a", "b")]
+    await until_pending(manual, 2)
+    status = await sender.status()
+    offered = [(await attempts_of(database, key))[-1]["max_fee_wei"] for key in ("a", "b")]
+    assert (status.pending, status.max_fee_wei) == (2, max(offered))
+    assert status.oldest_age_s > 0
+    manual.mine()
+    await asyncio.gather(*sending)
+    assert (await sender.status()).pending == 0
+    assert await sender.balance_wei() < 3 * 10**18
