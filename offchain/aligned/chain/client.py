@@ -86,6 +86,14 @@ class ChainClient:
         """
         await self._rpc.check_head()
 
+    def check_known(self) -> None:
+        """For readiness, by what was seen last; see `RpcPool.check_known`.
+
+        Raises:
+            DependencyError: head_frozen, wrong_chain.
+        """
+        self._rpc.check_known()
+
     async def rpc(self, method: str, *params: object) -> Any:
         """Any JSON-RPC method; raw JSON result."""
         return await self._read(lambda answer: answer, method, *params)

@@ -79,8 +79,10 @@ class EventCursor:
         """For readiness.
 
         Raises:
-            DependencyError: cursor_stuck, when no step succeeded for so long.
+            DependencyError: cursor_stuck, when no step succeeded for so long; head_frozen or wrong_chain, when that
+                is what the nodes show.
         """
+        self._client.check_known()
         age_s = time.monotonic() - self._last_success
         if age_s > max_age_s:
             raise DependencyError(CURSOR_STUCK, f"{self._name} has read nothing for {age_s:.0f} s")

@@ -61,7 +61,7 @@ class Node:
         self._chain_id = chain_id
         self._genesis = genesis
         self._is_checked = False
-        self._is_wrong = False
+        self.wrong: DependencyError | None = None
         self._retry_at = 0.0
         self._must_wait = False
         self._lacks_until: dict[str, float] = {}
@@ -88,7 +88,7 @@ class Node:
             head_age_s=None if head is None else head.age_s(time.time()),
             pause_s=self.pause_s,
             is_outdated=is_outdated,
-            wrong_chain=self._is_wrong,
+            wrong_chain=self.wrong is not None,
         )
 
     async def ask(self, method: str, params: Sequence[object], decode: Callable[[Any], T]) -> T:
@@ -193,16 +193,16 @@ class Node:
         self._expect("chain", found, hex(self._chain_id))
         if self._genesis:
             await self._check_genesis()
-        self._is_checked, self._is_wrong = True, False
+        self._is_checked, self.wrong = True, None
 
     def _expect(self, what: str, found: object, expected: object) -> None:
         if found != expected:
-            self._is_wrong = True
-            raise DependencyError(
+            self.wrong = DependencyError(
                 WRONG_CHAIN,
                 f"{self.endpoint.name} serves {what} {str(found)[:80]}, expected {expected}: correct rpc_urls, or use a"
                 " fresh database and restart if the chain itself was started anew",
             )
+            raise self.wrong
 
     def _decoded(self, method: str, answer: Any, decode: Callable[[Any], T]) -> T:
         try:

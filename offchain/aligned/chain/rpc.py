@@ -6,6 +6,7 @@ import asyncio
 import copy
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from aligned.chain.endpoint import Endpoint
@@ -23,6 +24,15 @@ _NO_RULES = HeadRules(None)
 _LOOK_TIMEOUT_S = 2.0
 _SHORTEST_LOOK_S = 1.0
 HEAD_FROZEN = "head_frozen"
+
+
+@dataclass(slots=True)
+class _Looks:
+    """When heads are looked at; shared by a pool and its pinned views."""
+
+    next_at: float
+    last_at: float = float("-inf")
+    failures: list[DependencyError] = field(default_factory=list)
 
 
 class RpcPool:
@@ -47,14 +57,12 @@ class RpcPool:
         if not urls:
             raise DependencyError(CHAIN_UNAVAILABLE, "no RPC URL configured")
         genesis: list[object] = []
-        self._nodes = [Node(Endpoint(url, timeout_s), chain_id, genesis) for url in urls]
+        self._all = self._nodes = [Node(Endpoint(url, timeout_s), chain_id, genesis) for url in urls]
         self._rules = rules
         self._look_s = look_s
         # With one endpoint there is nothing to choose: its head is looked at for the metrics only, and later.
-        self._next_look = 0.0 if len(urls) > 1 else time.monotonic() + look_s
+        self._looks = _Looks(0.0 if len(urls) > 1 else time.monotonic() + look_s)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._looked_at = -_SHORTEST_LOOK_S
-        self._failures: list[DependencyError] = []
         self._pins = False
 
     def pinned(self) -> Self:
@@ -74,13 +82,13 @@ class RpcPool:
         for task in mine:
             task.cancel()
         await asyncio.gather(*mine, return_exceptions=True)
-        for node in self._nodes:
+        for node in self._all:
             await node.endpoint.close()
 
     def status(self) -> tuple[EndpointStatus, ...]:
         """Every endpoint as it is known now, best first in the order of the settings; asks nothing."""
-        outdated = self._outdated()
-        return tuple(node.status(is_outdated=late) for node, late in zip(self._nodes, outdated, strict=True))
+        outdated = self._rules.outdated([node.head for node in self._all])
+        return tuple(node.status(is_outdated=late) for node, late in zip(self._all, outdated, strict=True))
 
     async def check_head(self) -> None:
         """For readiness: looks at all heads now.
@@ -89,11 +97,22 @@ class RpcPool:
             DependencyError: head_frozen when the newest one is too old; otherwise what keeps each from answering.
         """
         failures = await self._look_now()
-        heads = [node.head for node in self._nodes if node.head is not None and node.is_alive]
-        if any(self._rules.is_fresh(head) for head in heads):
+        self.check_known()
+        if failures and not any(node.is_alive for node in self._all):
+            raise failures[0]
+
+    def check_known(self) -> None:
+        """The same by what was seen last, asking nothing; what was never looked at is not held against anybody.
+
+        Raises:
+            DependencyError: head_frozen, wrong_chain.
+        """
+        wrong = [node.wrong for node in self._all if node.wrong is not None]
+        if len(wrong) == len(self._all):
+            raise wrong[0]
+        heads = [node.head for node in self._all if node.head is not None and node.is_alive]
+        if not heads or any(self._rules.is_fresh(head) for head in heads):
             return
-        if not heads:
-            raise failures[0] if failures else DependencyError(CHAIN_UNAVAILABLE, "no endpoint has a head")
         newest = max(heads, key=lambda head: head.timestamp)
         age_s = newest.age_s(self._rules.clock())
         raise DependencyError(
@@ -166,23 +185,23 @@ class RpcPool:
     async def _look_when_due(self) -> None:
         """The first look is waited for, for a moment; later ones go on beside the requests."""
         now = time.monotonic()
-        if now < self._next_look or self._pins:
+        if now < self._looks.next_at:
             return
-        is_first = self._next_look == 0.0
-        self._next_look = now + self._look_s
+        is_first = self._looks.next_at == 0.0
+        self._looks.next_at = now + self._look_s
         look = self._start(self._look())
         if is_first:
             await asyncio.wait({look}, timeout=_LOOK_TIMEOUT_S)
 
     async def _look_now(self) -> list[DependencyError]:
         """Strangers may cause it, so not more than once in a while."""
-        if time.monotonic() - self._looked_at >= _SHORTEST_LOOK_S:
-            self._looked_at = time.monotonic()
-            self._failures = await self._look()
-        return self._failures
+        if time.monotonic() - self._looks.last_at >= _SHORTEST_LOOK_S:
+            self._looks.last_at = time.monotonic()
+            self._looks.failures = await self._look()
+        return self._looks.failures
 
     async def _look(self) -> list[DependencyError]:
-        outcomes = await asyncio.gather(*(node.look() for node in self._nodes), return_exceptions=True)
+        outcomes = await asyncio.gather(*(node.look() for node in self._all), return_exceptions=True)
         return [error for error in outcomes if isinstance(error, DependencyError)]
 
     def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -173,8 +173,11 @@ async def test_check_head__every_head_is_frozen__is_said(pair: Pair) -> None:
         with pytest.raises(DependencyError, match="head_frozen") as caught:
             await client.check_head()
         assert "newest block 100 is 30" in caught.value.message
+        with pytest.raises(DependencyError, match="head_frozen"):
+            client.pinned().check_known()
     async with both(pair) as client:
         await client.check_head()
+        client.check_known()
 
 
 async def test_client__another_chain_behind_the_same_url__is_wrong_chain(
@@ -191,6 +194,8 @@ async def test_client__another_chain_behind_the_same_url__is_wrong_chain(
             with pytest.raises(DependencyError, match="wrong_chain"):
                 await client.block_number()
             assert client.endpoints()[0].wrong_chain
+            with pytest.raises(DependencyError, match="wrong_chain"):
+                client.check_known()
             proxy.node_url = first.url
             assert await client.block_number() == 100
             assert not client.endpoints()[0].wrong_chain
