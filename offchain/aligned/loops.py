@@ -116,7 +116,12 @@ async def run_all(stop: asyncio.Event, *loops: Coroutine[object, object, None], 
 def _started(
     stop: asyncio.Event, loops: tuple[Coroutine[object, object, None], ...]
 ) -> list[asyncio.Task[None]]:
-    """The loops as tasks, and beside them the watchdog that they and the role's pages find in their context."""
+    """The loops as tasks, and beside them the watchdog that they and the role's pages find in their context.
+
+    Loops that are started within another loop belong to that one's watchdog.
+    """
+    if current.get() is not None:
+        return [asyncio.create_task(loop) for loop in loops]
     watchdog = Watchdog(limits.get())
     token = current.set(watchdog)
     try:

@@ -38,6 +38,14 @@ async def test_run_all__step_hangs__ends_and_names_the_loop() -> None:
         await run_all(stop, repeat("post", _hang, stop, 0.001), repeat("follow", _idle, stop, 0.001))
 
 
+async def test_run_all__within_another__loops_are_of_one_watchdog() -> None:
+    watchdog.limits.set(SHORT)
+    stop = asyncio.Event()
+    inner = run_all(stop, repeat("inner", _hang, stop, 0.001))
+    with pytest.raises(InvariantError, match="loop_stuck: loop 'inner'"):
+        await run_all(stop, inner, repeat("outer", _idle, stop, 0.001))
+
+
 async def test_run_all__loop_that_cannot_be_cancelled__ends_all_the_same() -> None:
     watchdog.limits.set(SHORT)
     release = asyncio.Event()
@@ -147,13 +155,16 @@ def test_run_all__event_loop_blocked__process_ends_and_says_where() -> None:
 @pytest.mark.parametrize("service", SERVICES, ids=lambda path: str(path.parent.name))
 def test_service__its_loops__report_their_rounds(service: Path) -> None:
     """All that a role runs beside its server is made by functions that report (`repeat`, cursors, feed, workers)."""
-    calls = [node for node in ast.walk(ast.parse(service.read_text())) if isinstance(node, ast.Call)]
+    nodes = list(ast.walk(ast.parse(service.read_text())))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    named = {ast.unparse(node.targets[0]): node.value for node in nodes if isinstance(node, ast.Assign)}
     started = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "run_all"]
     assert started
     reporting = ("repeat(", "loop(", ".run(stop", ".loops(stop", "serve(", "serve_until(")
     for call in started:
         for loop in call.args[1:]:
-            assert any(name in ast.unparse(loop) for name in reporting), ast.unparse(loop)
+            made = ast.unparse(named.get(ast.unparse(loop), loop))
+            assert any(name in made for name in reporting), made
 
 
 def test_services__every_role__is_looked_at() -> None:
