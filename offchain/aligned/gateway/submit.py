@@ -15,13 +15,14 @@ from uuid import UUID, uuid4
 import structlog
 from starlette.requests import Request
 
-from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, AlignedError
+from aligned.core.errors import MALFORMED_MESSAGE, TIMEOUT, UNSUPPORTED_VERSION, AlignedError
 from aligned.gateway.admission import Admission, Admitted
 from aligned.gateway.body import Body
 from aligned.gateway.claims import Claim, check_file, parse_claim
 from aligned.gateway.form import Form, FormReader, boundary_of
 from aligned.gateway.form_parts import FormLimits
 from aligned.gateway.gate import Gate
+from aligned.gateway.kinds import check_format
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.gateway.proofs import ProofReader
 from aligned.gateway.refusals import refusal
@@ -132,9 +133,11 @@ class Submissions:
     async def _files(self, claim: Claim, form: FormReader, path: Path) -> Form:
         try:
             async with asyncio.timeout(self._settings.upload_timeout_s):
-                return await form.files(path, partial(check_file, claim))
+                files = await form.files(path, partial(check_file, claim))
         except TimeoutError as error:
             raise refusal(TIMEOUT, "the upload takes too long") from error
+        await check_format(claim.system, path, files.key)
+        return files
 
     async def _submit(self, proof_id: UUID, admitted: Admitted, form: Form) -> Answered:
         reserved = await self._admission.reserve(proof_id, admitted, form)
@@ -143,7 +146,8 @@ class Submissions:
             return Answered(await self._verified_elsewhere(reserved.id), created=False)
         verdict = await self._verification.start(reserved.job)
         if not verdict.valid:
-            self._gate.count_rejection(reserved.address)
+            if verdict.code != UNSUPPORTED_VERSION:  # an honest mistake, and found without work
+                self._gate.count_rejection(reserved.address)
             raise refusal(verdict.code, verdict.reason, id=str(reserved.id))
         self._metrics.accepted(reserved.job.system)
         return Answered(await self._proofs.receipt(reserved.id), created=True)

@@ -23,7 +23,19 @@ def _saved_by(version: bytes) -> bytes:
     return sp1().proof[:400] + len(version).to_bytes(8, "little") + version + b"\0"
 
 
+# What such files are shows without a verifier.
+FOREIGN = {
+    "json": b'{"proof": [1, 2, 3]}' * 400,
+    "hex-text": b"0x" + sp1().proof[:4_000].hex().encode(),
+    "gzip": b"\x1f\x8b\x08\x00" + bytes(5_000),
+    "elf": b"\x7fELF" + bytes(5_000),
+    "git-lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n",
+}
+
+
 BAD: dict[str, tuple[Proof, str | None]] = {
+    **{f"sp1-{kind}": (replace(sp1(), proof=data), "malformed_proof") for kind, data in FOREIGN.items()},
+    **{f"risc0-{kind}": (replace(risc0(), proof=data), "malformed_proof") for kind, data in FOREIGN.items()},
     "sp1-flipped": (replace(sp1(), proof=_flipped(sp1().proof, 400_000)), "invalid_proof"),
     "sp1-truncated": (replace(sp1(), proof=sp1().proof[:-1]), "malformed_proof"),
     "sp1-half": (replace(sp1(), proof=sp1().proof[:600_000]), "malformed_proof"),
@@ -51,6 +63,14 @@ BAD: dict[str, tuple[Proof, str | None]] = {
 }
 
 
+SEEN_AT_ONCE = {
+    "sp1-other-version",
+    "sp1-nul-in-version",
+    "sp1-garbage",
+    *(f"{system}-{kind}" for system in ("sp1", "risc0") for kind in FOREIGN),
+}
+
+
 @pytest.mark.parametrize("case", BAD)
 async def test_submit__proof_does_not_hold__rejected_and_quota_given_back(
     gateway: Running, user: Submitter, case: str
@@ -62,8 +82,9 @@ async def test_submit__proof_does_not_hold__rejected_and_quota_given_back(
     assert answer.status_code == 422, problem
     if code is not None:
         assert problem["code"] == code
-    if problem["code"] == "unsupported_proof_kind":  # seen before anything was charged
-        assert await gateway.nonce(user) == 0
+    if problem["code"] == "unsupported_proof_kind" or case in SEEN_AT_ONCE:
+        assert (await gateway.quota(user), await gateway.nonce(user)) == (10, 0), "nothing was charged"
+        assert (gateway.objects(), gateway.spooled()) == (before, [])
         return
     receipt = (await gateway.get(f"/v1/proofs/{problem['id']}")).json()
     assert receipt["state"] == "rejected"
@@ -163,3 +184,16 @@ async def test_submit__several_payments__the_one_that_ends_first_is_used_first(
     await gateway.submit(user, sp1(), 1)
     rows = (await gateway.get(f"/v1/accounts/{user.hex}/quota")).json()["rows"]
     assert [(row["proofs"], row["used"]) for row in rows] == [(1, 1), (10, 1)]
+
+
+async def test_submit__another_version_found_by_the_verifier__costs_no_rate(
+    gateway: Running, user: Submitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[bytes] = []
+    monkeypatch.setattr(gateway.gateway._gate, "count_rejection", counted.append)
+    answer = await gateway.submit(user, risc0("fib5_20_composite"), 0)
+    assert answer.json()["code"] == "unsupported_version"
+    assert counted == []
+    answer = await gateway.submit(user, replace(risc0(), public_inputs=b"other"), 1)
+    assert answer.json()["code"] == "public_input_mismatch"
+    assert counted == [user.address]
