@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from aligned.chain.connect import chain_client
+from aligned.chain.client import ChainClient
+from aligned.chain.connect import chain_client, max_head_age_s
 from aligned.chain.contracts import AggregationPayments
 from aligned.chain.deployment import Deployment, address_bytes
-from aligned.core.errors import DependencyError, ProtocolError
+from aligned.core.errors import DependencyError
 from aligned.gateway.admission import Admission, Stores
 from aligned.gateway.app import Parts, build_app
 from aligned.gateway.claims import Domain
@@ -21,6 +22,7 @@ from aligned.gateway.feed import StateFeed
 from aligned.gateway.gate import Gate
 from aligned.gateway.metrics import GatewayMetrics
 from aligned.gateway.proofs import ProofReader
+from aligned.gateway.readiness import Readiness
 from aligned.gateway.records import Records
 from aligned.gateway.spool import Spool, open_spool
 from aligned.gateway.status import PriceFeed, StatusPage, program_ids
@@ -38,9 +40,9 @@ from aligned.verifiers.pool import VerifierPool
 
 log = structlog.get_logger(__name__)
 _GAUGES_S = 2.0
+_BLOCK_S = 12.0
 # A statement without an answer is over by then, done or not.
 _KEPT_S = 60.0
-_NO_OBJECT = "readiness"
 # Uploads in pieces of 32 KiB cost about 1 ms of CPU more a proof of 1.3 MB.
 _READ_BYTES = 128 * 1024
 
@@ -54,6 +56,7 @@ class Context:
     stores: Stores
     pool: VerifierPool
     spool: Spool
+    chain: ChainClient
     payments: AggregationPayments
 
 
@@ -76,7 +79,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             VerifierPool(own.verifier_workers or None, own.verifier_timeout_s, own.verifier_memory_bytes)
         )
         payments = AggregationPayments(client, deployment.aggregation_payment_service)
-        yield Context(settings, deployment, Stores(db, statements, store), pool, spool, payments)
+        yield Context(settings, deployment, Stores(db, statements, store), pool, spool, client, payments)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -97,6 +100,7 @@ class Gateway:
         own, deployment, stores = context.settings.gateway, context.deployment, context.stores
         domain = Domain(deployment.chain_id, address_bytes(deployment.aggregation_payment_service))
         self._metrics = GatewayMetrics()
+        self._readiness = _readiness(context)
         self._gate = Gate(own, self._metrics.unnamed)
         self._feed = StateFeed(stores.db)
         self._verification = Verification(
@@ -176,14 +180,9 @@ class Gateway:
             await stores.objects.delete(f"{proof_id.hex}.proof")
 
     async def _ready(self) -> dict[str, object]:
-        self._context.pool.check()
         if self._feed.stopping:
             raise DependencyError("stopping", "the gateway is stopping")
-        async with self._context.stores.db.transaction() as conn:
-            await conn.execute("SELECT 1")
-        with suppress(ProtocolError):  # it answers: there is no such object
-            await self._context.stores.objects.get(_NO_OBJECT, 0)
-        return {"verifying": self._verification.waiting}
+        return {"verifying": self._verification.waiting} | await self._readiness.check()
 
     async def _show(self) -> bool:
         in_use = self._metrics.in_use
@@ -193,3 +192,11 @@ class Gateway:
         in_use.labels("waiters").set(self._gate.waits.total)
         in_use.labels("verifying").set(self._verification.waiting)
         return False
+
+
+def _readiness(context: Context) -> Readiness:
+    chain = context.settings.chain
+    head_age_s = max_head_age_s(chain)
+    confirmed_s = chain.event_confirmations * _BLOCK_S
+    max_behind_s = None if head_age_s is None else head_age_s + chain.max_lag_s + confirmed_s
+    return Readiness(context.stores, context.pool, context.chain, max_behind_s)

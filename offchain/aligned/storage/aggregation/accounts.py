@@ -16,6 +16,25 @@ ORDER BY valid_until_s, id LIMIT %s
 """
 
 
+# The cursor of the payments poller, by the name that it has.
+_PAYMENTS_READ = """
+SELECT next_block, extract(epoch FROM now() - updated_at)::float8 AS idle_s FROM chain_cursor WHERE name = 'payments'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsRead:
+    """How far payments were read.
+
+    Attributes:
+        next_block: payments of all blocks before it are known.
+        idle_s: seconds since it moved.
+    """
+
+    next_block: int
+    idle_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Now:
     """The time at which quotas are judged, Unix seconds.
@@ -37,3 +56,9 @@ async def next_nonce(conn: Connection, address: bytes) -> int:
 async def quota_rows(conn: Connection, address: bytes, now_s: int) -> list[dict[str, Any]]:
     """Payments that have not ended (those of the future too), the one that ends first first; 100 at most."""
     return await (await conn.execute(_QUOTA_ROWS, (address, now_s, _MAX_QUOTA_ROWS))).fetchall()
+
+
+async def payments_read(conn: Connection) -> PaymentsRead | None:
+    """How far the payments poller is; None when there was none yet."""
+    row = await (await conn.execute(_PAYMENTS_READ)).fetchone()
+    return None if row is None else PaymentsRead(**row)
