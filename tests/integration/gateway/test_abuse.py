@@ -126,7 +126,9 @@ async def test_unexpected_error__500_as_problem_that_says_nothing(
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret" not in answer.text
-    assert [path.read_bytes() for path in gateway.spooled()] == [b""], "the name of what may be stored, no more"
+    assert [path.read_bytes() for path in gateway.spooled()] == [b""], (
+        "the name of what may be stored, no more"
+    )
 
 
 async def test_leaves__of_many_rows__cost_as_much_as_several_reads(gateway: Running) -> None:
