@@ -45,8 +45,19 @@ async def prepare(task: Task, chain: Chain, tasks: TaskStore) -> None:
     operators = await chain.registry.operators(block=block)
     index = await chain.registry.snapshot_index_at(block, block=block)
     _check(operators, await chain.registry.snapshot(index, block=block))
+    await _check_block(task, chain)
     await tasks.open(task, operators, index, await chain.manager.last_response_block(task.batch_id))
     log.info("task_open", **task.names(), operators=len(operators), snapshot_index=index)
+
+
+async def _check_block(task: Task, chain: Chain) -> None:
+    """What was read by the block's number must be of the block whose event made the task."""
+    found = await chain.client.get_block(task.task_block)
+    if found is None or found.hash != task.task_block_hash:
+        raise DependencyError(
+            OPERATOR_SET_INCONSISTENT,
+            f"block {task.task_block} is not the one of the task: a reorganisation, or a node that is behind",
+        )
 
 
 def _check(operators: Sequence[Operator], snapshot: Snapshot) -> None:

@@ -54,8 +54,8 @@ WHERE (batch_id, task_block) = (
     WHERE state IN ('new', 'open', 'quorum', 'responding') AND next_attempt_at <= now() AND leased_until < now()
         AND held_until <= now()
     ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING batch_id, task_block, batch_root, sender, state, last_response_block, snapshot_index, respond_round,
-    respond_calldata, failures, extract(epoch FROM now() - quorum_at)::float8 AS quorum_age_s
+RETURNING batch_id, task_block, task_block_hash, batch_root, sender, state, last_response_block, snapshot_index,
+    respond_round, respond_calldata, failures, extract(epoch FROM now() - quorum_at)::float8 AS quorum_age_s
 """
 # A vote that came in meanwhile has made the task due at once; that must not be lost.
 _RELEASE = """
@@ -66,7 +66,7 @@ WHERE batch_id = %s AND task_block = %s
 _OPEN = """
 UPDATE aggregator_tasks
 SET state = 'open', snapshot_index = %s, last_response_block = %s, updated_at = now()
-WHERE batch_id = %s AND task_block = %s AND state = 'new'
+WHERE batch_id = %s AND task_block = %s AND task_block_hash = %s AND state = 'new'
 """
 _HOLD: LiteralString = "held_until = now() + make_interval(secs => %s), failures = failures + 1"
 _PUT_OPERATOR = """
@@ -90,6 +90,7 @@ class Task:
 
     batch_id: bytes
     task_block: int
+    task_block_hash: bytes
     batch_root: bytes
     sender: bytes
     state: str
@@ -162,9 +163,13 @@ class TaskStore:
     async def open(
         self, task: Task, operators: list[Operator], snapshot_index: int, last_response_block: int
     ) -> None:
-        """Stores the operator set at the task's block; from now on votes count."""
+        """Stores the operator set at the task's block; from now on votes count.
+
+        Nothing when the task has left the chain meanwhile, also if it is back in another block of that number.
+        """
         async with self._db.transaction() as conn:
-            done = await conn.execute(_OPEN, (snapshot_index, last_response_block, *task.key))
+            values = (snapshot_index, last_response_block, *task.key, task.task_block_hash)
+            done = await conn.execute(_OPEN, values)
             if not done.rowcount:
                 return
             # After a reorganisation the set may be another one; votes of those who left it go with them.

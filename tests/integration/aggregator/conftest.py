@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from aligned.bls_aggregator.ballots import BallotBox
+from aligned.bls_aggregator.tasks import TaskStore
+from aligned.storage.postgres import Database, migrate
+from tests.integration.aggregator.steps import Aggregator
 from tests.integration.rig import Rig, running_rig
 from tests.integration.votes import RunningAggregator, running_aggregator
 
@@ -22,3 +26,10 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 async def aggregator(rig: Rig, postgres: str) -> AsyncIterator[RunningAggregator]:
     async with running_aggregator(rig.aggregator_settings(rig.node.new_account(), postgres)) as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def parts(postgres: str) -> AsyncIterator[Aggregator]:
+    async with Database(postgres) as db:
+        await migrate(db, "aggregator")
+        yield Aggregator(db, TaskStore(db), BallotBox(db))

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import cast
 
 import httpx
-import pytest_asyncio
 
 from aligned.chain.contracts import BatchStatus, NewBatch, ServiceManager
 from aligned.core.batch import batch_id
@@ -18,7 +17,7 @@ from aligned.operator.metrics import OperatorMetrics
 from aligned.operator.reporter import Expiry, Patience, Reporter
 from aligned.operator.reports import ReportStore
 from aligned.operator.tasks import TaskStore, Vote
-from aligned.storage.postgres import Database, migrate
+from aligned.storage.postgres import Database
 from tests.integration.files import FileServer
 from tests.integration.operator.harness import StubVerifier, file_of, proofs, root_of, running_operator
 from tests.integration.rig import Rig
@@ -28,13 +27,6 @@ GOOD, SILENT, LATER = "http://good", "http://silent", "http://later"
 SENDER = b"\x02" * 20
 OPERATOR_ID = b"\x09" * 32
 LEASE_S = 60.0
-
-
-@pytest_asyncio.fixture
-async def db(postgres: str) -> AsyncIterator[Database]:
-    async with Database(postgres) as opened:
-        await migrate(opened, "operator")
-        yield opened
 
 
 class Manager:
