@@ -79,7 +79,7 @@ class Joiner:
         return failures > 0 and age_s < _AFTER_FAILURES.after(failures)
 
     async def _ready(self, conn: Connection, line: Line) -> tuple[list[int], list[list[bytes]]] | None:
-        chunk_ids = await chunks.ready(conn, line.system, line.level, self._policy.max_proofs)
+        chunk_ids = await chunks.ready(conn, line.system, line.level, self._policy.of(line.system).max_proofs)
         return (chunk_ids, await chunks.commitments(conn, chunk_ids)) if chunk_ids else None
 
     async def _choose(

@@ -53,10 +53,11 @@ class Planner:
                 log.warning("chunks_of_another_level", system=line.system.wire_name, chunks=changed)
 
     async def _plan(self, line: Line, prices: Prices | None) -> bool:
+        policy = self._policy.of(line.system)
         async with self._context.db.transaction() as conn:
             await queue.lock(conn, line.system)
-            waiting = await queue.waiting(conn, line.system, self._policy.chunk_proofs)
-            decision = decide(self._policy, waiting, await self._moment(conn, line, waiting, prices))
+            waiting = await queue.waiting(conn, line.system, policy.chunk_proofs)
+            decision = decide(policy, waiting, await self._moment(conn, line, waiting, prices))
             self._show(line, waiting, decision)
             if decision.claim:
                 return await self._claim(conn, line, decision.claim, decision.reason)
@@ -65,12 +66,13 @@ class Planner:
     async def _moment(self, conn: Connection, line: Line, waiting: Waiting, prices: Prices | None) -> Moment:
         """The bill is made only for a trigger that fires and a budget that may be in its way."""
         moment = Moment(self._clock(), await summary.last_created_s(conn, line.system), prices)
-        costs = self._policy.costs
-        if prices is None or not costs.daily_budget_wei or not trigger(self._policy, waiting, moment):
+        policy = self._policy.of(line.system)
+        costs = policy.costs
+        if prices is None or not costs.daily_budget_wei or not trigger(policy, waiting, moment):
             return moment
         window = window_s(waiting.age_s or 0.0)
-        count = min(waiting.total, self._policy.max_proofs)
-        paid_wei = await income.of_waiting(conn, line.system, self._policy.max_proofs)
+        count = min(waiting.total, policy.max_proofs)
+        paid_wei = await income.of_waiting(conn, line.system, policy.max_proofs)
         spent_wei = await summary.spent_wei(conn, window)
         return replace(moment, bill=Bill(cost_wei(costs, prices, count), paid_wei, spent_wei, window))
 

@@ -116,8 +116,9 @@ def costs_of(own: ProofAggregatorSettings) -> Costs:
 def policy_of(own: ProofAggregatorSettings) -> Policy:
     """Triggers out of the settings."""
     return Policy(
-        chunk_proofs=min(own.chunk_proofs, own.max_proofs),
+        chunk_proofs=own.chunk_proofs,
         max_proofs=own.max_proofs,
+        risc0_max_proofs=own.risc0_max_proofs,
         min_proofs=own.min_proofs,
         max_age_s=own.max_age_s,
         join_wait_s=own.join_wait_s,

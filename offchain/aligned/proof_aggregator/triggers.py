@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aligned.chain.fees import Prices
+from aligned.core.aggregation import AggregationSystem
 from aligned.proof_aggregator.budget import Bill, Costs, fee_wei, is_affordable
 from aligned.proof_aggregator.schedule import last_time_s
 from aligned.storage.aggregation.queue import Waiting
@@ -16,7 +17,7 @@ class Policy:
 
     Attributes:
         chunk_proofs: size of a full chunk, which is proved without waiting for a trigger.
-        max_proofs: most proofs of an aggregation.
+        max_proofs: most proofs of an aggregation; risc0_max_proofs: of one of RISC Zero.
         min_proofs: trigger by count.
         max_age_s: trigger by age of the oldest proof.
         join_wait_s: how much longer proved chunks wait for others that are being proved.
@@ -27,12 +28,22 @@ class Policy:
 
     chunk_proofs: int
     max_proofs: int
+    risc0_max_proofs: int
     min_proofs: int
     max_age_s: float
     join_wait_s: float
     max_fee_wei_per_proof: int
     costs: Costs
     daily_at_s: int | None
+
+    def of(self, system: AggregationSystem) -> Policy:
+        """With the limits of one system: no chunk is larger than an aggregation."""
+        most = (
+            self.max_proofs
+            if system is AggregationSystem.SP1
+            else min(self.max_proofs, self.risc0_max_proofs)
+        )
+        return replace(self, max_proofs=most, chunk_proofs=min(self.chunk_proofs, most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,12 @@ class ProofAggregatorSettings(KeySettings):
     max_proofs: int = Field(
         default=3_968, gt=0, le=23_808, description="most proofs in an aggregation; 3968 fill one blob"
     )
+    risc0_max_proofs: int = Field(
+        default=256,
+        gt=0,
+        le=23_808,
+        description="the same for RISC Zero, whose programs hash in software: one blob is 214 million cycles",
+    )
     min_proofs: int = Field(
         default=1_024, gt=0, description="trigger by count: so many proofs are aggregated at once"
     )

@@ -49,6 +49,7 @@ PROGRAMS = {SP1: b"\x51" * 32, RISC0: b"\x52" * 32}
 POLICY = Policy(
     chunk_proofs=4,
     max_proofs=16,
+    risc0_max_proofs=16,
     min_proofs=1,
     max_age_s=3_600,
     join_wait_s=60,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aligned.chain.fees import Prices
+from aligned.core.aggregation import AggregationSystem
 from aligned.proof_aggregator.budget import Costs
 from aligned.proof_aggregator.triggers import Decision, Moment, Policy, decide, fee_per_proof_wei, trigger
 from aligned.storage.aggregation.queue import Waiting
@@ -17,6 +18,7 @@ COSTS = Costs(execution_gas=250_000, blob_execution_gas=60_000, proving_wei=0, d
 POLICY = Policy(
     chunk_proofs=256,
     max_proofs=3_968,
+    risc0_max_proofs=256,
     min_proofs=1_000,
     max_age_s=3_600,
     join_wait_s=600,
@@ -123,6 +125,7 @@ POLICIES = st.builds(
     Policy,
     chunk_proofs=st.integers(1, 300),
     max_proofs=st.integers(300, 23_808),
+    risc0_max_proofs=st.integers(1, 23_808),
     min_proofs=st.integers(1, 23_808),
     max_age_s=st.floats(1, 10**5),
     join_wait_s=st.floats(0, 10**4),
@@ -168,3 +171,15 @@ def test_decide__overdue__something_always_happens(
 @given(PRICES, st.integers(1, 3_967))
 def test_fee_per_proof__one_more_in_the_same_blob__never_dearer(prices: Prices, count: int) -> None:
     assert fee_per_proof_wei(POLICY, prices, count + 1) <= fee_per_proof_wei(POLICY, prices, count)
+
+
+def test_policy__of_a_system__risc0_has_its_own_limit_and_no_larger_chunk() -> None:
+    sp1, risc0 = AggregationSystem.SP1, AggregationSystem.RISC0
+    assert POLICY.of(sp1) == POLICY
+    assert (POLICY.of(risc0).max_proofs, POLICY.of(risc0).chunk_proofs) == (256, 256)
+    small = replace(POLICY, risc0_max_proofs=100, max_proofs=200)
+    assert (small.of(risc0).max_proofs, small.of(risc0).chunk_proofs) == (100, 100)
+    assert (small.of(sp1).max_proofs, small.of(sp1).chunk_proofs) == (200, 200)
+    assert replace(small, max_proofs=50).of(risc0).max_proofs == 50
+    assert trigger(POLICY.of(risc0), waiting(pending=256), NOW) == "count"
+    assert trigger(POLICY, waiting(pending=256), NOW) == ""
