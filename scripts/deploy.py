@@ -12,14 +12,15 @@ import click
 from ape import accounts, networks, project
 from ape.cli import ConnectedProviderCommand, account_option
 
+from aligned.core.errors import AlignedError
 from aligned.devnet.layout import PROJECT
-from aligned.devnet.senders import Web3Sender
+from aligned.devnet.senders import Web3Sender, ape_submit
 from aligned.devnet.setup import deploy_named
 
 
 @click.command(cls=ConnectedProviderCommand)
 @account_option(prompt=False)
-@click.option("--params", default="devnet", show_default=True, help="Name of a file in deployments/params.")
+@click.option("--params", default="devnet", show_default=True, help="Name in deployments/params, or a file.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the addresses go.")
 def cli(account: Any, params: str, output: Path | None) -> None:
     """Deploy the contracts of both products and verify what is on chain."""
@@ -29,12 +30,11 @@ def cli(account: Any, params: str, output: Path | None) -> None:
     project.load_contracts()
     account = account or accounts.test_accounts[0]
 
-    def submit(transaction: dict[str, Any]) -> str:
-        fields = {name: transaction[name] for name in ("data", "value") if name in transaction}
-        prepared = provider.network.ecosystem.create_transaction(receiver=transaction.get("to"), **fields)
-        return str(account.call(prepared).txn_hash)
-
-    deployment = deploy_named(Web3Sender(provider.web3, account.address, submit), provider.web3, params)
+    sender = Web3Sender(provider.web3, account.address, ape_submit(provider, account))
+    try:
+        deployment = deploy_named(sender, provider.web3, params)
+    except AlignedError as error:
+        raise click.ClickException(str(error)) from error
     if output or not provider.network.is_dev:
         deployment.save(output or PROJECT / "deployments" / f"{provider.chain_id}.json")
     click.echo(deployment.model_dump_json(indent=2))

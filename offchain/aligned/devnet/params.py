@@ -161,5 +161,10 @@ class DeploymentParams(Section):
         """
         try:
             return cls.model_validate(yaml.safe_load(decode_text(path.read_bytes(), str(path))))
-        except (OSError, yaml.YAMLError, ValidationError) as error:
+        except ValidationError as error:
+            problems = [
+                f"{'.'.join(map(str, item['loc'])) or 'parameters'}: {item['msg']}" for item in error.errors()
+            ]
+            raise ProtocolError(INVALID_PARAMS, f"{path}: {'; '.join(problems)}") from error
+        except (OSError, yaml.YAMLError) as error:
             raise ProtocolError(INVALID_PARAMS, f"{path}: {error}") from error

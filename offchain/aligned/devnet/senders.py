@@ -127,6 +127,17 @@ def local_account_submit(web3: Web3, account: LocalAccount) -> Submit:
     return submit
 
 
+def ape_submit(provider: Any, account: Any) -> Submit:
+    """Signs with an account of Ape, through the provider that Ape is connected to."""
+
+    def submit(transaction: dict[str, Any]) -> str:
+        fields = {name: transaction[name] for name in ("data", "value") if name in transaction}
+        prepared = provider.network.ecosystem.create_transaction(receiver=transaction.get("to"), **fields)
+        return str(account.call(prepared).txn_hash)
+
+    return submit
+
+
 def anvil_place(web3: Web3) -> Callable[[str, bytes, int, bytes], None]:
     """Puts code and one storage word at an address of the caller's choice; anvil only."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from web3 import HTTPProvider, Web3
 
@@ -11,12 +12,13 @@ from aligned.chain.abi import contract_abi
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import OperatorRegistry, PaymentService, ServiceManager
 from aligned.chain.deployment import Deployment, address_bytes
+from aligned.core.errors import ProtocolError
 from aligned.devnet import layout
 from aligned.devnet.anvil import CHAIN_ID
 from aligned.devnet.artifacts import Artifacts
 from aligned.devnet.deploy import deploy
 from aligned.devnet.keys import BATCHER, DEPLOYER, REFERENCE_USER, RoleKeys
-from aligned.devnet.params import DeploymentParams
+from aligned.devnet.params import INVALID_PARAMS, DeploymentParams
 from aligned.devnet.quorum import quorum_problem
 from aligned.devnet.senders import Sender, Web3Sender, anvil_place, local_account_submit
 from aligned.operator.register import registration_calldata
@@ -45,10 +47,23 @@ def _deploy(rpc_url: str, chain_id: int) -> Deployment:
 
 
 def deploy_named(sender: Sender, web3: Web3, params_name: str) -> Deployment:
-    """Deploys with the parameters of deployments/params/<name>.yaml; a devnet's node places the fixed addresses."""
-    params = DeploymentParams.load(layout.PARAMS / f"{params_name}.yaml")
+    """Deploys with parameters named as for `params_file`; a devnet's node places the fixed addresses."""
+    params = DeploymentParams.load(params_file(params_name))
     place = anvil_place(web3) if params.chain_id == CHAIN_ID else None
     return deploy(sender, params, Artifacts.load(layout.ARTIFACTS), place)
+
+
+def params_file(name: str) -> Path:
+    """The parameters of that name in deployments/params, or the file itself.
+
+    Raises:
+        ProtocolError: invalid_deployment_params, with the names that there are.
+    """
+    for file in (Path(name), layout.PARAMS / f"{name}.yaml"):
+        if file.is_file():
+            return file
+    names = ", ".join(sorted(file.stem for file in layout.PARAMS.glob("*.yaml")))
+    raise ProtocolError(INVALID_PARAMS, f"{name!r} is no file, and no name in deployments/params ({names})")
 
 
 async def fund_reference_user(chain: ChainClient, deployment: Deployment) -> None:

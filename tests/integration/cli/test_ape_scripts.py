@@ -58,6 +58,7 @@ def test_ape_run_proof_inspect__real_proof__runs_to_its_end() -> None:
 def test_ape_run_deploy__ephemeral_chain__deploys_and_writes_where_asked(tmp_path: Path) -> None:
     file = tmp_path / "deployment.json"
     network = ("--network", "ethereum:local:foundry", "--account", "TEST::0")
-    done = ape("run", "deploy", *network, "--output", str(file))
+    params = str(ROOT / "deployments" / "params" / "devnet.yaml")
+    done = ape("run", "deploy", *network, "--params", params, "--output", str(file))
     assert done.returncode == 0, done.stderr
     assert json.loads(file.read_text())["chain_id"] == 31337

@@ -11,6 +11,7 @@ import yaml
 from aligned.core.errors import ProtocolError
 from aligned.devnet.layout import PARAMS
 from aligned.devnet.params import DEVNET_CHAIN_ID, DeploymentParams
+from aligned.devnet.setup import params_file
 
 ADDRESS = "0x" + "11" * 20
 EMPTY = [
@@ -58,3 +59,27 @@ def test_params__unknown_field__refused(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(raw))
     with pytest.raises(ProtocolError, match=r"aggregation\.verifier\b"):
         DeploymentParams.load(file)
+
+
+def test_params_file__name_or_path__the_file_itself(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("")
+    assert params_file("devnet") == PARAMS / "devnet.yaml"
+    assert params_file(str(PARAMS / "devnet.yaml")) == PARAMS / "devnet.yaml"
+    assert params_file(str(own)) == own
+
+
+def test_params_file__unknown__says_which_names_there_are() -> None:
+    with pytest.raises(ProtocolError, match=r"devnet, mainnet-fork, mainnet\.example"):
+        params_file("mainnet")
+
+
+def test_load__several_wrong_fields__all_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("chain_id: 0\nregistry: 7\nunknown: 1\n")
+    with pytest.raises(ProtocolError) as error:
+        DeploymentParams.load(file)
+    for name in ("chain_id:", "registry:", "unknown:", "service:", "payment:"):
+        assert name in error.value.message
+    assert "\n" not in error.value.message
+    assert "pydantic.dev" not in error.value.message
