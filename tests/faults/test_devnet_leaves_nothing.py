@@ -1,8 +1,9 @@
-"""A devnet that is stopped, or killed, leaves no process behind."""
+"""A devnet that is stopped, or killed, leaves no process behind; what dies under it is started again, or it ends."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -60,3 +61,44 @@ async def test_devnet__stopped_or_killed__all_its_processes_end(
     while alive := {pid: line for pid, line in children.items() if line and command_line(pid) == line}:
         assert time.monotonic() < deadline, alive
         await asyncio.sleep(0.1)
+
+
+def child_with(devnet: asyncio.subprocess.Process, words: bytes) -> int:
+    """Process id of the direct child whose command line holds these words."""
+    children = Path(f"/proc/{devnet.pid}/task").glob("*/children")
+    pids = [int(pid) for file in children for pid in file.read_text().split()]
+    return next(pid for pid in pids if words in command_line(pid).replace(b"\0", b" "))
+
+
+async def lines_until(process: asyncio.subprocess.Process, words: bytes) -> bytes:
+    """What it says, until it says this."""
+    assert process.stderr is not None
+    seen = b""
+    while words not in seen:
+        line = await asyncio.wait_for(process.stderr.readline(), 4 * END_S)
+        assert line, seen.decode()
+        seen += line
+    return seen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_devnet__a_role_and_then_the_chain_die__role_started_again_then_the_end_is_said(
+    tmp_path: Path,
+) -> None:
+    process = await start_devnet(tmp_path / "home")
+    try:
+        # The line of "ready" is followed by two more; then it looks after its processes.
+        await lines_until(process, b"Ctrl-C ends it")
+        first = child_with(process, b"aligned.cli.main gateway")
+        os.kill(first, signal.SIGKILL)
+        said = await lines_until(process, b"gateway started again")
+        assert b"gateway ended" in said
+        assert child_with(process, b"aligned.cli.main gateway") != first
+        os.kill(child_with(process, b"/anvil "), signal.SIGKILL)
+        said = await lines_until(process, b"devnet_child_ended")
+        assert b"anvil ended" in said
+        assert await asyncio.wait_for(process.wait(), END_S) == 3
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -70,6 +70,10 @@ class Demo:
         """Both halves keep their errors in one list."""
         self.aggregation = AggregationDemo(failures=self.failures)
 
+    def wrong_outcomes(self) -> list[Refusal]:
+        """What ended in another way than it must: taken, or refused for another reason."""
+        return [each for each in (*self.refusals, *self.aggregation.refusals) if not each.is_right]
+
     @property
     def has_held(self) -> bool:
         """Whether everything happened as it must."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,6 +15,7 @@ from aligned.devnet.aggregation_view import aggregation_report, aggregation_summ
 from aligned.devnet.demo import OPERATORS, SWITCHED_OFF, Demo, ProofRow
 from aligned.devnet.failures import answer
 
+WRONG_OUTCOME: Final = "wrong_outcome"
 _STYLES = {"verified": "bold green", "posted": "cyan", "queued": "yellow", "waiting": "dim"}
 
 
@@ -96,7 +98,14 @@ def report(demo: Demo) -> Mapping[str, object]:
         },
         "aggregation": aggregation_report(demo.aggregation),
         "errors": [
-            {"where": each.where, "code": each.code, "reason": each.reason} for each in demo.failures.found
+            *(
+                {"where": each.where, "code": each.code, "reason": each.reason}
+                for each in demo.failures.found
+            ),
+            *(
+                {"where": each.file, "code": WRONG_OUTCOME, "reason": f"{each.code} {each.reason}".strip()}
+                for each in demo.wrong_outcomes()
+            ),
         ],
     }
 

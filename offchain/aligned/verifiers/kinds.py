@@ -12,6 +12,7 @@ from aligned.verifiers.base import AggregatedProof
 # The tag of a saved SP1 proof, and that of a RISC Zero receipt: 32 bits, little-endian (tag of a bincode enum).
 _SP1_KINDS = {0: "Core", 1: "Compressed", 2: "PLONK", 3: "Groth16"}
 _RISC0_KINDS = {0: "Composite", 1: "Succinct", 2: "Groth16"}
+_TAG_BYTES = 4
 # First bytes of the proofs for SP1's on-chain verifiers of v6.1.0.
 _SP1_SELECTORS = {bytes.fromhex("4388a21c"): "Groth16", bytes.fromhex("5a093a2f"): "PLONK"}
 _PROGRAMS = (b"\x7fELF", b"R0BF")
@@ -35,7 +36,9 @@ def unaggregated_kind(system: AggregationSystem, head: bytes) -> str | None:
     Args:
         head: the first 4 bytes of the proof.
     """
-    tag = int.from_bytes(head[:4], "little")
+    if len(head) < _TAG_BYTES:
+        return None
+    tag = int.from_bytes(head[:_TAG_BYTES], "little")
     if system is AggregationSystem.SP1:
         kind = _SP1_KINDS.get(tag) or _SP1_SELECTORS.get(head[:4])
     else:

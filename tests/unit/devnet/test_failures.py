@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from aligned.core.errors import DependencyError, ProtocolError
+from aligned.devnet.cases import Refusal
 from aligned.devnet.demo import Demo
-from aligned.devnet.demo_view import report, summary
+from aligned.devnet.demo_view import WRONG_OUTCOME, report, summary
 from aligned.devnet.failures import UNEXPECTED, Failures, all_of, answer
 from tests.unit.devnet.test_aggregation_report import good_demo
 
@@ -106,6 +107,19 @@ def test_report__error_of_the_second_half__in_errors_and_in_the_table() -> None:
         in shown.getvalue()
     )
     assert "NOT everything held" in shown.getvalue()
+
+
+def test_report__refused_for_another_reason__in_errors_with_what_was_said() -> None:
+    demo = Demo()
+    wrong = Refusal("sp1/fib.proof: empty", "unsupported_proof_kind", is_right=False, reason="Core proofs")
+    demo.aggregation.refusals += [wrong, Refusal("fine", "empty_proof", is_right=True)]
+    assert report(demo)["errors"] == [
+        {
+            "where": "sp1/fib.proof: empty",
+            "code": WRONG_OUTCOME,
+            "reason": "unsupported_proof_kind Core proofs",
+        }
+    ]
 
 
 def test_summary__contract_was_never_shown_a_proof__not_asked() -> None:
