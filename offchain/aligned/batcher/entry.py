@@ -48,7 +48,13 @@ class Entry:
             PenaltyRules(own.invalid_free, own.invalid_pause_s, own.max_invalid_pause_s, own.invalid_forget_s)
         )
         self._client_pauses = Penalties(
-            PenaltyRules(_FREE_OF_CLIENT, own.invalid_pause_s, _MAX_PAUSE_OF_CLIENT_S, _FORGET_OF_CLIENT_S)
+            PenaltyRules(
+                # An address is never held to less than an account behind it.
+                max(_FREE_OF_CLIENT, own.invalid_free),
+                own.invalid_pause_s,
+                _MAX_PAUSE_OF_CLIENT_S,
+                _FORGET_OF_CLIENT_S,
+            )
         )
         self._turns = Turns()
 

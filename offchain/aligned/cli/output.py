@@ -30,8 +30,9 @@ EXIT_DEPENDENCY: Final = 3
 EXIT_INTERRUPTED: Final = 130
 _UNFOLDED_COLUMNS: Final = 10_000
 
-# Humans read stderr, so that stdout carries the result and nothing else.
-console = Console(stderr=True)
+# Humans read stderr, so that stdout carries the result and nothing else. Off a terminal nothing is folded: a hash in
+# two lines can be neither searched for nor copied.
+console = Console(stderr=True, width=None if sys.stderr.isatty() else _UNFOLDED_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,6 @@ def _show(result: Result, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result.data, default=str))
     else:
-        # Off a terminal nothing is folded: a hash in two lines can be neither searched for nor copied.
         out = Console() if sys.stdout.isatty() else Console(width=_UNFOLDED_COLUMNS)
         out.print(result.human if result.human is not None else fields_table(result.data))
 

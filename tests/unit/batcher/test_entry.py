@@ -97,6 +97,16 @@ def test_entry__invalid_proof__its_account_waits_everywhere_others_do_not() -> N
     assert code_of(lambda: gate.submission(ALICE, HOME)) == "ok"
 
 
+def test_entry__more_invalid_proofs_allowed_to_an_account__its_address_is_held_to_no_less() -> None:
+    """Else the address of the only user would be paused before the account is."""
+    gate = entry(invalid_free=20, invalid_pause_s=50.0)
+    for _ in range(20):
+        gate.invalid(MALLORY, HOME)
+    assert code_of(lambda: gate.submission(MALLORY, HOME)) == "ok"
+    gate.invalid(MALLORY, HOME)
+    assert code_of(lambda: gate.submission(MALLORY, HOME)) == "paused_after_invalid_proofs"
+
+
 def test_entry__new_account_for_each_invalid_proof__its_address_waits_known_accounts_do_not() -> None:
     gate = entry(invalid_pause_s=50.0)
     gate.valid(ALICE)
