@@ -6,6 +6,7 @@ import gzip
 import json
 from dataclasses import replace
 
+import aligned_native as native
 import pytest
 
 from aligned.core.types import ProvingSystem, VerificationData
@@ -106,6 +107,22 @@ def test_verify_sp1__public_values_as_hexadecimal_text__is_named() -> None:
         str(len(values)),
         str(len(values) - 1),
     )
+
+
+@pytest.mark.parametrize("form", ["proof", "receipt"])
+def test_verify_risc0__journal_as_hexadecimal_text__is_named(form: str) -> None:
+    sample = risc0("fib3_20_composite", form)
+    journal = sample.public_input or b""
+    refused(
+        replace(sample, public_input=journal.hex().encode()), "public_input_mismatch", "hexadecimal", "16"
+    )
+    refused(replace(sample, public_input=None), "missing_public_input", "receipt.journal.bytes")
+
+
+def test_file_kind__what_can_be_told__is() -> None:
+    assert native.file_kind(b'{"a": 1}') == "JSON"
+    assert native.file_kind(CIRCOM.key) == "a Groth16 verification key"
+    assert native.file_kind(SP1.proof) is None
 
 
 @pytest.mark.parametrize(

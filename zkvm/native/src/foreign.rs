@@ -46,10 +46,16 @@ pub fn explain(bytes: &[u8], problem: &str, wanted: &str) -> String {
 }
 
 /// Whether this is text of hexadecimal digits, as tools print digests and proofs.
-pub fn is_hex(bytes: &[u8]) -> bool {
+fn is_hex(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii();
     let digits = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")).unwrap_or(text);
     digits.len() >= LEAST_HEX_DIGITS && digits.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// `problem`, with a word on bytes that were given as text.
+pub fn with_hex_hint(bytes: &[u8], problem: &str) -> String {
+    let hint = if is_hex(bytes) { " (as hexadecimal text; send the bytes themselves)" } else { "" };
+    format!("{problem}{hint}")
 }
 
 fn describe_content(bytes: &[u8]) -> Option<&'static str> {

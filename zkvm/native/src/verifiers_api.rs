@@ -7,7 +7,7 @@ use pyo3::types::PyBytes;
 use crate::aggregation::{System, UserProof};
 use crate::guard::detached;
 use crate::verdict::{Verdict, judge};
-use crate::{circom, risc0, sp1};
+use crate::{circom, foreign, risc0, sp1};
 
 /// Adds the verifiers to the module; refuses to in RISC Zero's development mode.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -69,7 +69,7 @@ fn verify_aggregatable(
 
 #[pyfunction]
 fn file_kind(content: &[u8]) -> Option<&'static str> {
-    circom::describe(content)
+    circom::describe(content).or_else(|| foreign::describe(content))
 }
 
 #[pyfunction]

@@ -29,7 +29,7 @@ pub fn verify(receipt: &[u8], journal: Option<&[u8]>, image_id: &[u8]) -> Outcom
     match (journal, &held_journal) {
         (None, Some(held)) if !held.is_empty() => return Err(missing_journal()),
         (given, Some(held)) if given.unwrap_or_default() != held => {
-            return Err(Code::PublicInputMismatch.because("the journal differs from that in the receipt"));
+            return Err(other_journal(given.unwrap_or_default(), held));
         }
         _ => {}
     }
@@ -85,7 +85,12 @@ fn open(receipt: &[u8]) -> Outcome<(InnerReceipt, Option<Vec<u8>>)> {
 }
 
 fn missing_journal() -> Refusal {
-    Code::MissingPublicInput.because("the receipt has a journal, none was given")
+    Code::MissingPublicInput.because("the proof has a journal, none was given: send `receipt.journal.bytes`")
+}
+
+fn other_journal(given: &[u8], held: &[u8]) -> Refusal {
+    let sizes = format!("the receipt holds a journal of {} bytes, {} others were given", held.len(), given.len());
+    Code::PublicInputMismatch.because(foreign::with_hex_hint(given, &sizes))
 }
 
 /// Says in what a proven claim differs from the one that was asked for.
@@ -99,6 +104,9 @@ fn difference(claim: &MaybePruned<ReceiptClaim>, image_id: Digest, journal: Opti
             Code::InvalidProof.because(format!("the program ended with {:?}, expected Halted(0)", claim.exit_code))
         }
         Ok(_) if journal.is_none() => missing_journal(),
-        Ok(_) => Code::PublicInputMismatch.because("proves another journal"),
+        Ok(_) => {
+            let problem = format!("proves another journal than the {} bytes given", journal.unwrap_or_default().len());
+            Code::PublicInputMismatch.because(foreign::with_hex_hint(journal.unwrap_or_default(), &problem))
+        }
     }
 }

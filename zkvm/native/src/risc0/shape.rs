@@ -16,7 +16,7 @@ use crate::verdict::{Code, Outcome};
 
 /// Receipts within receipts: an aggregation of aggregations needs three.
 const MAX_DEPTH: usize = 8;
-const FAKE: &str = "a receipt of the development mode, without proof";
+const FAKE: &str = "a receipt of the development mode, without proof: unset RISC0_DEV_MODE and prove again";
 const WANTED: &str = "expected bincode of a Receipt or InnerReceipt (`bincode::serialize(&receipt)`, bincode 1)";
 const TOO_DEEP: &str = "holds receipts within receipts too deeply";
 

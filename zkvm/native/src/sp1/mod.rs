@@ -33,7 +33,8 @@ pub fn verify(
             wrapped::verify(bytes, public_values.unwrap_or_default(), &key).map_err(|refusal| {
                 // These bytes hold no public values, so an absent input cannot be told from a wrong one.
                 let missing = public_values.is_none() && refusal.code == Code::InvalidProof;
-                if missing { Code::MissingPublicInput.because(refusal.reason) } else { refusal }
+                let wanted = "bytes for the on-chain verifier hold no public values: send them, or that is no proof";
+                if missing { Code::MissingPublicInput.because(wanted) } else { refusal }
             })
         }
     }
@@ -100,8 +101,7 @@ pub fn held_public_values(proof: &[u8]) -> Option<Vec<u8>> {
 
 fn other_values(given: &[u8], held: &[u8]) -> Refusal {
     let sizes = format!("the proof holds {} bytes of public values, {} others were given", held.len(), given.len());
-    let hint = if crate::foreign::is_hex(given) { " (as hexadecimal text; send the bytes themselves)" } else { "" };
-    Code::PublicInputMismatch.because(format!("{sizes}{hint}"))
+    Code::PublicInputMismatch.because(crate::foreign::with_hex_hint(given, &sizes))
 }
 
 fn explain(error: &CompressedError) -> Refusal {
