@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from aligned.core.errors import (
 from aligned.core.types import FIRST_EXTERNAL_SYSTEM, ProvingSystem, VerificationData
 from aligned.sdk.aggregation_submission import ProofFiles
 from aligned.sdk.circom import normalise
-from aligned.sdk.proof_warnings import proof_warnings
+from aligned.sdk.proof_warnings import UnsafeProof, proof_warnings
 from aligned.verifiers.base import check_size
 from aligned.verifiers.registry import get_verifier
 
@@ -63,6 +64,7 @@ def read_proof(system: ProvingSystem, paths: Paths, generator: bytes) -> Verific
     data = VerificationData(system, proof or b"", public_input, vk, program, generator)
     if not paths.exact:
         data = _understood(data)
+    warnings.simplefilter("ignore", UnsafeProof)  # the library's word on what is said here
     for warning in proof_warnings(data):
         _say(f"[bold red]WARNING[/] {warning.code}: {warning.message}")
     return data

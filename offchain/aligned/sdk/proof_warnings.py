@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +26,10 @@ _GENERATOR: Final = [
 ]
 
 
+class UnsafeProof(UserWarning):
+    """Issued by `submit` for each `ProofWarning`, through Python's `warnings`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProofWarning:
     """Something that no verifier may refuse.
@@ -44,6 +50,14 @@ def proof_warnings(data: VerificationData) -> tuple[ProofWarning, ...]:
     """The warnings about a proof that is submitted."""
     is_circom = data.proving_system is ProvingSystem.CIRCOM_GROTH16_BN256
     return key_warnings(data.verification_key) if is_circom else ()
+
+
+def warn_of(proofs: Iterable[VerificationData]) -> None:
+    """Issues each warning about these proofs once; a key is looked at once, however many proofs it is for."""
+    circom = ProvingSystem.CIRCOM_GROTH16_BN256
+    keys = {data.verification_key for data in proofs if data.proving_system is circom}
+    for warning in {warning for key in keys for warning in key_warnings(key)}:
+        warnings.warn(f"{warning.code}: {warning.message}", UnsafeProof, stacklevel=2)
 
 
 def key_warnings(verification_key: bytes | None) -> tuple[ProofWarning, ...]:

@@ -26,6 +26,7 @@ from aligned.sdk.funds import Funds
 from aligned.sdk.models import Receipt, SubmitResult
 from aligned.sdk.network import NetworkConfig
 from aligned.sdk.outstanding import Outstanding
+from aligned.sdk.proof_warnings import warn_of
 from aligned.sdk.session import CONNECTION_LOST, BatcherSession
 from aligned.sdk.turns import account_turns
 
@@ -55,6 +56,7 @@ class Submitter:
         Raises:
             DependencyError: no connection, nonce or turn to be had: nothing was submitted.
         """
+        warn_of(proofs)
         async with self._turns.turn(timeout_s):
             burst = _Burst(self, proofs, max_fee_wei, nonce)
             try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aligned.core.errors import AlignedError
+from aligned.core.sizes import MAX_SIZE_BYTES, max_size_bytes
 from aligned.core.types import HASH_BYTES, InclusionProof
 from aligned.wire.batcher import PROTOCOL_VERSION
 from aligned.wire.cbor import encode
@@ -117,6 +118,10 @@ def encode_hello_ack(limits: ServerLimits) -> bytes:
                 "payment_service": to_hex(limits.payment_service),
                 "batcher_address": to_hex(limits.batcher_address),
                 "max_proof_bytes": limits.max_proof_bytes,
+                "max_bytes_of": {
+                    system.wire_name: max_size_bytes(system, limits.max_proof_bytes)
+                    for system in MAX_SIZE_BYTES
+                },
                 "max_message_bytes": limits.max_message_bytes,
                 "max_outstanding": limits.max_outstanding,
                 "min_max_fee": to_hex(limits.min_max_fee_wei),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ from hypothesis import strategies as st
 
 from aligned.core.errors import ProofError
 from aligned.sdk.circom import CircomFiles, canonical, normalise
-from aligned.sdk.proof_warnings import KEY_WITHOUT_CEREMONY, key_warnings, proof_warnings
+from aligned.sdk.proof_warnings import (
+    KEY_WITHOUT_CEREMONY,
+    UnsafeProof,
+    key_warnings,
+    proof_warnings,
+    warn_of,
+)
 from tests.reference.bls import R
 from tests.reference.groth16 import make
 from tests.reference.spellings import SPELLINGS, Values, calldata, contract_bytes, spelled
@@ -227,6 +234,17 @@ def test_key_warnings__key_without_contribution__anybody_can_prove_anything() ->
     assert [warning.code for warning in files.warnings] == [KEY_WITHOUT_CEREMONY]
     assert "ANYBODY" in files.warnings[0].message
     assert proof_warnings(files.data()) == files.warnings
+
+
+def test_warn_of__many_proofs_under_a_key_without_ceremony__one_warning() -> None:
+    weak = normalise(*make([5], delta=7).as_bytes()).data()
+    good = normalise(PROOF, PUBLIC, KEY).data()
+    with pytest.warns(UnsafeProof, match="key_without_ceremony.*ANYBODY") as issued:
+        warn_of([good, weak, weak, good])
+    assert len(issued) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of([good, good])
 
 
 def test_key_warnings__key_of_a_ceremony_or_none__says_nothing() -> None:

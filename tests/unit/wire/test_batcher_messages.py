@@ -33,7 +33,14 @@ from aligned.wire.batcher import (
     encode_submission,
     max_message_bytes,
 )
-from aligned.wire.batcher_replies import HelloDialect, Inclusion, MessageRef, Receipt
+from aligned.wire.batcher_replies import (
+    HelloDialect,
+    Inclusion,
+    MessageRef,
+    Receipt,
+    ServerLimits,
+    encode_hello_ack,
+)
 from aligned.wire.reference_replies import ReferenceDialect
 
 u256s = st.integers(0, 2**256 - 1)
@@ -253,6 +260,13 @@ def test_dialects__accepted__valid_or_receipt() -> None:
         "deadline": 1_000,
         "signature": b"\x55" * 65,
     }
+
+
+def test_hello_ack__limits__are_named_for_each_system() -> None:
+    limits = ServerLimits(31337, bytes(20), bytes(20), 4 << 20, 9 << 20, 10, 1)
+    body = cbor2.loads(encode_hello_ack(limits))["HelloAck"]
+    assert body["max_proof_bytes"] == 4 << 20
+    assert body["max_bytes_of"] == {"SP1": 4 << 20, "Risc0": 4 << 20, "CircomGroth16Bn256": 1 << 20}
 
 
 def test_hello_dialect__rejected__code_message_and_context() -> None:
