@@ -62,7 +62,8 @@ class Rows(Generic[T]):
                     return error
             return None
 
-        outcomes = await asyncio.gather(*(one(row) for row in due))
+        # A single one needs no task of its own.
+        outcomes = [await one(due[0])] if len(due) == 1 else await asyncio.gather(*map(one, due))
         self._raise_shared(outcomes)
         for row, outcome in zip(due, outcomes, strict=True):
             self._note(row, outcome)

@@ -123,6 +123,11 @@ class FakeChain:
             batch.root, batch.pointer or "", submitters, batch.answer_fee_wei, batch.fee_per_proof_wei
         )
 
+    def settlement_of(self, root: bytes) -> Settlement:
+        """What a task that is there is settled with."""
+        task = self._sent(root).task
+        return Settlement(root, task.submitters, *_terms(task), task.answer_fee_wei)
+
     async def posted_task(self, root: bytes) -> PostedTask:
         sent = self._sent(root)
         return PostedTask(sent.block, b"\x07" * 32, 150_000, (), *_terms(sent.task))
