@@ -52,13 +52,15 @@ class ContractTaskChain:
 
     async def market(self) -> Market:
         """Prices and switches at the head."""
-        block, gas_price_wei, disabled, config = await asyncio.gather(
-            self._client.block_number(),
+        head, gas_price_wei, disabled, config = await asyncio.gather(
+            self._client.get_block("latest"),
             self._client.gas_price(),
             self._manager.disabled_verifiers(),
             self._manager.config(),
         )
-        return Market(block, gas_price_wei, disabled, config.min_fee_wei)
+        if head is None:
+            raise DependencyError(CHAIN_UNAVAILABLE, "no endpoint has a head")
+        return Market(head.number, gas_price_wei, disabled, config.min_fee_wei, head.timestamp)
 
     async def task_status(self, root: bytes, block: int | None = None) -> BatchStatus:
         """Status of our batch with this root."""

@@ -11,7 +11,7 @@ from aligned.batcher.office import Office
 from aligned.batcher.ports import TaskChain
 from aligned.batcher.receipts import ReceiptSigner
 from aligned.chain.accounts import role_account
-from aligned.chain.connect import chain_client, tx_sender
+from aligned.chain.connect import chain_client, max_head_age_s, tx_sender
 from aligned.chain.contracts import PaymentService, ServiceManager
 from aligned.chain.deployment import Deployment, address_bytes
 from aligned.settings import BatcherSettings, RetentionSettings, Settings
@@ -36,6 +36,7 @@ class Context:
     signer: ReceiptSigner
     retention: RetentionSettings
     office: Office | None = None
+    max_head_age_s: float | None = None
 
 
 @asynccontextmanager
@@ -69,4 +70,5 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             signer=ReceiptSigner(account, network.chain_id, payments.address),
             retention=settings.retention,
             office=office,
+            max_head_age_s=max_head_age_s(network),
         )

@@ -43,12 +43,14 @@ class Market:
     Attributes:
         disabled_systems: bitmap, bit i is proving system i.
         min_answer_fee_wei: least answer fee that the service manager takes.
+        timestamp_s: of the block; None where nobody needs its age.
     """
 
     block: int
     gas_price_wei: int
     disabled_systems: int
     min_answer_fee_wei: int
+    timestamp_s: int | None = None
 
     def answer_fee_wei(self) -> int:
         """What a task sets aside for its answer."""

@@ -70,7 +70,7 @@ class Batcher:
         self._context = context
         self._metrics = BatcherMetrics()
         self._guard = Guard()
-        self._market = MarketFeed(context.chain, own.market_max_age_s)
+        self._market = MarketFeed(context.chain, own.market_max_age_s, context.max_head_age_s)
         self._watch = PostingWatch(own.stuck_after_s)
         self._subscriptions = Subscriptions(context.payment_service)
         self._disabled = frozenset(int(ProvingSystem.from_wire(name)) for name in own.disabled_systems)

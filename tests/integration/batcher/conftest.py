@@ -65,7 +65,13 @@ async def eventually(check: Callable[[], Awaitable[bool]], tries: int = 400) -> 
 
 @asynccontextmanager
 async def running_batcher(
-    db: Database, chain: FakeChain, pool: VerifierPool, folder: Path, **changes: object
+    db: Database,
+    chain: FakeChain,
+    pool: VerifierPool,
+    folder: Path,
+    *,
+    max_head_age_s: float | None = None,
+    **changes: object,
 ) -> AsyncIterator[Running]:
     """Starts a batcher and stops it at the end."""
     signer = ReceiptSigner(Account.from_key(BATCHER_KEY), CHAIN_ID, PAYMENT_SERVICE)
@@ -74,7 +80,17 @@ async def running_batcher(
         {"port": 0, "metrics_port": free_port(), "final_depth_blocks": 4} | changes
     )
     context = Context(
-        settings, 0.05, CHAIN_ID, PAYMENT_SERVICE, db, chain, store, pool, signer, RetentionSettings()
+        settings,
+        0.05,
+        CHAIN_ID,
+        PAYMENT_SERVICE,
+        db,
+        chain,
+        store,
+        pool,
+        signer,
+        RetentionSettings(),
+        max_head_age_s=max_head_age_s,
     )
     batcher, stop = Batcher(context), asyncio.Event()
     task = asyncio.create_task(batcher.run(stop))
