@@ -255,6 +255,16 @@ contract BatcherPaymentService is IBatcherPaymentService, AccessManagedUpgradeab
     }
 
     /// @inheritdoc IBatcherPaymentService
+    function accountOf(address user)
+        external
+        view
+        returns (uint256 nonce, uint256 balanceWei, uint256 unlockTime, uint256 feeCapWei)
+    {
+        PackedAccount account = _storage().accounts[user];
+        return (account.nonce(), account.balanceWei(), account.unlockTime(), _capOf(account));
+    }
+
+    /// @inheritdoc IBatcherPaymentService
     function DEFAULT_FEE_CAP() external view returns (uint256) {
         return _DEFAULT_FEE_CAP;
     }

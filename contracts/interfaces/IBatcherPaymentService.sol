@@ -143,6 +143,16 @@ interface IBatcherPaymentService is IBatcherPaymentServiceErrors, IBatcherPaymen
     /// @notice Most that `user` may be charged for one proof, in wei.
     function feeCapOf(address user) external view returns (uint256);
 
+    /// @notice The four values above in one call: what a batcher looks at before it takes a proof.
+    /// @return nonce As `user_nonces`.
+    /// @return balanceWei As `user_balances`.
+    /// @return unlockTime As `user_unlock_block`.
+    /// @return feeCapWei As `feeCapOf`.
+    function accountOf(address user)
+        external
+        view
+        returns (uint256 nonce, uint256 balanceWei, uint256 unlockTime, uint256 feeCapWei);
+
     /// @notice Cap of users that set none (immutable of the implementation), in wei.
     function DEFAULT_FEE_CAP() external view returns (uint256);
 

@@ -53,6 +53,19 @@ def test_cap__default__bounds_users_who_set_none(payment_service, params, batche
     assert [payment_service.user_balances(u) for u in users[:2]] == [DEPOSIT] * 2
 
 
+def test_account__one_view__says_what_the_four_say(payment_service, batcher, users, newcomer):
+    charge(payment_service, batcher, users[:2])
+    payment_service.setFeeCap(7, sender=newcomer)
+    payment_service.unlock(sender=users[0])
+    views = ("user_nonces", "user_balances", "user_unlock_block", "feeCapOf")
+    for user in (users[0], users[1], newcomer):
+        found = payment_service.accountOf(user)
+        said = (found.nonce, found.balanceWei, found.unlockTime, found.feeCapWei)
+        assert said == tuple(getattr(payment_service, view)(user) for view in views)
+    assert payment_service.accountOf(users[0]).unlockTime > 0
+    assert payment_service.accountOf(users[0]).nonce == 1
+
+
 def test_cap__set_and_taken_back__is_the_default_again(payment_service, params, newcomer):
     payment_service.setFeeCap(7, sender=newcomer)
     assert payment_service.feeCapOf(newcomer) == 7

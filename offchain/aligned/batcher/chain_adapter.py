@@ -40,15 +40,8 @@ class ContractTaskChain:
         self._task_timeout_s = task_timeout_s
 
     async def account(self, address: bytes) -> Account:
-        """The four views of one user."""
-        payments = self._payments
-        nonce, balance, unlock, cap = await asyncio.gather(
-            payments.nonce(address),
-            payments.balance(address),
-            payments.unlock_time(address),
-            payments.fee_cap(address),
-        )
-        return Account(nonce, balance, unlock, cap)
+        """All that the contract says of one user, in one question."""
+        return Account(*await self._payments.account(address))
 
     async def market(self) -> Market:
         """Prices and switches at the head."""

@@ -36,13 +36,8 @@ class Funds:
 
     async def account(self, user: bytes) -> Account:
         """State of `user` (20 bytes)."""
-        service = self._service
-        return Account(
-            balance_wei=await service.balance(user),
-            nonce=await service.nonce(user),
-            fee_cap_wei=await service.fee_cap(user),
-            unlocked_at_s=await service.unlock_time(user),
-        )
+        nonce, balance_wei, unlocked_at_s, fee_cap_wei = await self._service.account(user)
+        return Account(balance_wei, nonce, fee_cap_wei, unlocked_at_s)
 
     async def batcher(self) -> bytes:
         """The batcher in office, 20 bytes."""

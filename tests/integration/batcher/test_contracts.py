@@ -24,6 +24,7 @@ from tests.integration.batcher.clients import HelloClient, ReferenceClient, User
 from tests.integration.batcher.conftest import eventually
 from tests.integration.batcher.proofs import risc0, small, sp1
 from tests.integration.rig import Rig, running_rig
+from tests.outside.node import NodeProxy, error
 
 BATCHER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ETH = 10**18
@@ -183,3 +184,19 @@ async def test_verifier__switched_off_on_chain__refused(rig: Rig, url: str, user
             if "Rejected" in reply:
                 break
     assert reply["Rejected"]["code"] == "verifier_disabled"
+
+
+async def test_account__one_question__says_what_the_views_say(rig: Rig, user: User) -> None:
+    async with NodeProxy(rig.node.url) as proxy, ChainClient([proxy.url], rig.deployment.chain_id) as client:
+        payments = PaymentService(client, rig.deployment.payment_service)
+        await client.block_number()
+        proxy.forget()
+        found = await payments.account(user.address)
+        assert proxy.calls == ["eth_call"]
+        views = (payments.nonce, payments.balance, payments.unlock_time, payments.fee_cap)
+        said = tuple([await view(user.address) for view in views])
+        assert found == said
+        assert found[1] == ETH
+        # A service that was deployed before has only the four.
+        proxy.before("eth_call", 1, error(3, "execution reverted"))
+        assert await payments.account(user.address) == said

@@ -8,6 +8,7 @@ from typing import cast
 from aligned.chain.client import BlockId
 from aligned.chain.contracts.bound import BoundContract
 from aligned.chain.deployment import address_bytes
+from aligned.chain.errors import TxReverted
 
 
 class PaymentService(BoundContract):
@@ -30,6 +31,22 @@ class PaymentService(BoundContract):
     async def fee_cap(self, user: bytes, block: BlockId = "latest") -> int:
         """Most that the user may be charged for one proof, in wei."""
         return int(await self._call("feeCapOf", user, block=block))
+
+    async def account(self, user: bytes, block: BlockId = "latest") -> tuple[int, int, int, int]:
+        """(next nonce, balance, unlock time, fee cap) of one state, as the views above say them.
+
+        One question; four to a service that was deployed before it had the view for it.
+        """
+        try:
+            nonce, balance, unlock, cap = await self._call("accountOf", user, block=block)
+        except TxReverted:
+            return (
+                await self.nonce(user, block),
+                await self.balance(user, block),
+                await self.unlock_time(user, block),
+                await self.fee_cap(user, block),
+            )
+        return int(nonce), int(balance), int(unlock), int(cap)
 
     async def batcher(self, block: BlockId = "latest") -> bytes:
         """The batcher in office."""
