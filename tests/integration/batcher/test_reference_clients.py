@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.integration.batcher.clients import MAX_FEE_WEI, Client, HelloClient, 
 from tests.integration.batcher.conftest import Running, eventually, running_batcher
 from tests.integration.batcher.fake_chain import FakeChain
 from tests.integration.batcher.helpers import hold_blocks, submit
-from tests.integration.batcher.proofs import small
+from tests.integration.batcher.proofs import small, sp1
 from tests.integration.batcher.raw import BINARY, RawClient, frame
 
 
@@ -74,6 +75,17 @@ async def test_v010__second_of_three_replaced__inclusion_of_the_first_then_texts
         await client.inclusions([small(0)])
         assert "nonce 1 will be in no batch" in (await client.read())["Error"]
         assert commit(small(2)).leaf.hex() in (await client.read())["Error"]
+
+
+async def test_v010__sp1_without_a_public_input__taken_and_its_leaf_commits_to_none(
+    batcher: Running, user: User
+) -> None:
+    """Its command line has no public input for SP1."""
+    proof = replace(sp1("fib_a", "fib"), pub_input=None)
+    async with ReferenceClient(batcher.url) as client:
+        await client.submit(user, [proof], 0)
+        await client.inclusions([proof])
+    assert commit(proof).pub_input == bytes(32)
 
 
 async def test_v010__message_above_the_limit__proof_too_large_after_the_whole_upload(
