@@ -54,6 +54,8 @@ async def devnet(
     Example:
       aligned devnet --off 3
     """
+    if unknown := [index for index in off if index >= operators]:
+        raise click.UsageError(f"--off {unknown[0]}: operators are 0 to {operators - 1}")
     from aligned.devnet.cluster import Cluster, ClusterConfig
     from aligned.devnet.watch import while_watched
 
@@ -66,8 +68,6 @@ async def devnet(
         gateway_port=gateway_port,
         block_time_s=block_time_s,
     )
-    if unknown := [index for index in off if index >= operators]:
-        raise click.UsageError(f"--off {unknown[0]}: operators are 0 to {operators - 1}")
     stop = stop_event()
     async with Cluster(config, lambda step: console.print(f"… {step}")) as cluster:
         network = cluster.network
