@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from aligned.sdk.aggregation_submission import ProofFiles, SignedSubmission
 from aligned.sdk.aggregation_submitter import AggregationSubmitter
 from aligned.sdk.gateway_http import GatewayHttp
 from aligned.sdk.network import DEVNET_AGGREGATION
+from aligned.wire.gateway import FILE_PARTS, TEXT_PARTS
 from tests.unit.sdk.aggregations import receipt_fields
 
 SIGNER = Account.from_key(b"\x07" * 32)
@@ -49,6 +51,24 @@ def test_sign__every_part__changes_who_signed() -> None:
         FILES.digest(3, 99, 31337, bytes(20)),
     ]
     assert ADDRESS not in [recover_address(digest, r, s, v) for digest in others]
+
+
+def test_form__as_it_is_sent__has_the_signed_hashes_and_all_texts_before_the_files() -> None:
+    signed = SignedSubmission.sign(FILES, 3, 99, SIGNER, chain_id=31337, payment_service=SERVICE)
+    body = httpx.Request("POST", "http://gateway", **signed.form()).read()
+    names = [name.decode() for name in re.findall(rb'form-data; name="(\w+)"', body)]
+    assert set(names[: len(TEXT_PARTS)]) == set(TEXT_PARTS)
+    assert set(names[len(TEXT_PARTS) :]) == set(FILE_PARTS)
+    hashes = {
+        f"{name}_hash": keccak256(data)
+        for name, data in {
+            "proof": FILES.proof,
+            "key": FILES.key,
+            "public_input": FILES.public_inputs,
+        }.items()
+    }
+    sent = {name: text for name, text in signed.form()["data"].items() if name.endswith("_hash")}
+    assert sent == {name: "0x" + value.hex() for name, value in hashes.items()}
 
 
 def test_program_id__sp1_key__is_the_bytes32_form_that_the_chain_knows() -> None:
