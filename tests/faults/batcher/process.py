@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from aligned.batcher import service
+from aligned.batcher import context, service
 from aligned.chain import connect
 from aligned.chain.sender import TxSender
 from aligned.settings import Settings
@@ -41,7 +41,7 @@ def main(settings_file: str, moment: str) -> None:
     settings = Settings.model_validate_json(Path(settings_file).read_bytes())
     DeadlyStore.moment = moment
     sender = functools.partial(TxSender, on_step=functools.partial(die_at, moment))
-    replace(service, ObjectStore=DeadlyStore)
+    replace(context, ObjectStore=DeadlyStore)
     replace(connect, TxSender=sender)
     asyncio.run(service.run(settings, asyncio.Event()))
 
