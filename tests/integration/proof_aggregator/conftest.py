@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from aligned.proof_aggregator import chunk_prover, final_prover, publisher
 from aligned.storage.postgres import Database, migrate
 from tests.integration.proof_aggregator.harness import AggregationRig, Parts, aggregation_rig, make_parts
+from tests.outside import awaits
 
 MakeParts = Callable[..., Parts]
 
@@ -52,3 +54,23 @@ async def make(queue_db: Database, tmp_path: Path) -> AsyncIterator[MakeParts]:
 @pytest.fixture
 def parts(shared_rig: AggregationRig, make: MakeParts) -> Parts:
     return make(shared_rig)
+
+
+@pytest.fixture
+def work_in_the_step_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the awaits of a step's own task are seen, so that its work must not be in another one."""
+
+    async def plainly(
+        _db: object, _table: str, _lease: object, _lease_s: float, work: Awaitable[object]
+    ) -> object:
+        return await work
+
+    for module in (chunk_prover, final_prover, publisher):
+        monkeypatch.setattr(module, "held", plainly)
+
+
+@pytest.fixture
+def slow_actions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An action that sends transactions takes its time; nothing that it needs is locked by the step."""
+    monkeypatch.setattr(awaits, "_ACTION_TIMEOUT_S", 60.0)
+    monkeypatch.setattr(awaits, "_STEP_TIMEOUT_S", 180.0)

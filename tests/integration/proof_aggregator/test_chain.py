@@ -27,7 +27,9 @@ async def send_from_another_account(parts: Parts, make: MakeParts, rig: Aggregat
         SP1, row["program_id"], row["public_values"], row["proof"], expected.openings
     )
     other: TxSender = make(rig).context.sender
-    await other.send("theirs", parts.context.service.address, data, blobs=expected.blobs)
+    await other.send(
+        f"theirs: {row['root'].hex()}", parts.context.service.address, data, blobs=expected.blobs
+    )
 
 
 async def test_reorg__mined_transaction_vanishes__the_same_one_is_mined_again(
