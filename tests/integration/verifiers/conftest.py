@@ -22,6 +22,10 @@ class Plugin:
         return self._act(data.proof)
 
 
+class Roomy(Plugin):
+    max_proof_bytes = 10_000_000
+
+
 def hang(proof):
     while True:
         time.sleep(60)
@@ -63,9 +67,10 @@ make_fail = factory(205, "fail", lambda proof: 1 // 0)
 make_shout = factory(206, "shout", shout)
 make_pause = factory(207, "pause", pause)
 make_environment = factory(208, "environment", environment)
+make_roomy = lambda: Roomy(209, "roomy", check)
 make_taken = factory(3, "taken", check)
 """
-_NAMES = ("hang", "kill", "exit", "hoard", "check", "fail", "shout", "pause", "environment")
+_NAMES = ("hang", "kill", "exit", "hoard", "check", "fail", "shout", "pause", "environment", "roomy")
 
 
 def install(folder: Path, *names: str) -> None:

@@ -21,7 +21,7 @@ from aligned.verifiers.child import Child
 from aligned.verifiers.pool import VerifierPool
 from tests.integration.verifiers.conftest import install
 
-HANG, KILL, EXIT, HOARD, CHECK, FAIL, SHOUT, PAUSE, ENVIRONMENT = range(200, 209)
+HANG, KILL, EXIT, HOARD, CHECK, FAIL, SHOUT, PAUSE, ENVIRONMENT, ROOMY = range(200, 210)
 
 pytestmark = pytest.mark.usefixtures("plugins")
 
@@ -91,12 +91,15 @@ async def test_pool__system_without_verifier__unsupported() -> None:
 
 
 async def test_pool__proof_above_the_verifiers_limit__too_large() -> None:
+    """Whichever part of the submission it is that is too large."""
+    inputs = VerificationData(ProvingSystem(CHECK), b"good", bytes(1025), None, None, bytes(20))
     async with VerifierPool(1) as pool:
         assert (await pool.verify(proof(CHECK, bytes(1025)))).code == "proof_too_large"
+        assert (await pool.verify(inputs)).code == "proof_too_large"
 
 
 async def test_pool__large_blobs__arrive_whole() -> None:
-    big = VerificationData(ProvingSystem(CHECK), b"good", bytes(9_000_000), None, b"", bytes(20))
+    big = VerificationData(ProvingSystem(ROOMY), b"good", bytes(9_000_000), None, b"", bytes(20))
     async with VerifierPool(2) as pool:
         assert all(verdict.valid for verdict in await pool.verify_all([big] * 8))
 
