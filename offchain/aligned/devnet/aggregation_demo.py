@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from aligned.chain.contracts import AggregationService
 from aligned.core.aggregation import AggregationSystem
-from aligned.core.errors import ProtocolError
+from aligned.core.errors import DependencyError, ProtocolError
 from aligned.devnet.aggregation_cases import NamedProof, aggregation_proofs
 from aligned.devnet.aggregation_onchain import blob_is_bound, chunk_count, foreign_leaves
 from aligned.devnet.aggregation_refusals import Refusals
@@ -22,13 +22,14 @@ from aligned.devnet.failures import Failures, all_of
 from aligned.devnet.roles import AGGREGATION_DATABASE
 from aligned.sdk.aggregation import AggregationClient, AggregationUntil
 from aligned.sdk.aggregation_models import placement
-from aligned.sdk.leaves import RootOnChain
+from aligned.sdk.leaves import Leaves, RootOnChain
 from aligned.wire.gateway import UNKNOWN_PROOF, Receipt
 
 T = TypeVar("T")
 
 PROOFS: Final = 4
 _WAIT_S = 180.0
+_BEACON_TRIES = 5
 _UNTIL: Final[tuple[AggregationUntil, ...]] = ("mined", "final")
 
 
@@ -207,7 +208,7 @@ class AggregationSession:
             raise ProtocolError(UNKNOWN_PROOF, f"{first.proof.file} has no receipt")
         place, _index, _path = placement(first.receipt)
         run.level, run.not_proved, run.root = place.level, place.not_proved, place.root
-        leaves = await client.leaves(place.root)
+        leaves = await self._leaves(client, place.root)
         run.leaf_count, run.leaves_source = len(leaves.commitments), leaves.source
         run.blobs, run.tx_hash = len(leaves.found.versioned_hashes), leaves.found.tx_hash
         receipt = await self._cluster.chain.get_receipt(leaves.found.tx_hash)
@@ -222,6 +223,16 @@ class AggregationSession:
         outcome = await self._attempt(f"{name}: example contract", used)
         run.consumer_accepts, run.consumer_refuses = outcome or (None, None)
         return leaves.found
+
+    async def _leaves(self, client: AggregationClient, root: bytes) -> Leaves:
+        """From the beacon node; on a busy machine it may need longer than it is given, and is asked again."""
+        for _ in range(_BEACON_TRIES):
+            leaves = await client.leaves(root)
+            if leaves.source.startswith("beacon"):
+                return leaves
+        for each in leaves.refused:
+            self._demo.failures.add(f"leaves from {each.source}", DependencyError(each.code, each.message))
+        return leaves
 
     def _refused(self, refusal: Refusal) -> None:
         self._demo.refusals.append(refusal)
