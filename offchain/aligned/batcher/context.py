@@ -14,6 +14,7 @@ from aligned.chain.accounts import role_account
 from aligned.chain.connect import chain_client, max_head_age_s, tx_sender
 from aligned.chain.contracts import PaymentService, ServiceManager
 from aligned.chain.deployment import Deployment, address_bytes
+from aligned.chain.vitals import Sources
 from aligned.settings import BatcherSettings, RetentionSettings, Settings
 from aligned.storage.connect import open_database
 from aligned.storage.objects import ObjectStore
@@ -37,6 +38,8 @@ class Context:
     retention: RetentionSettings
     office: Office | None = None
     max_head_age_s: float | None = None
+    # What gauges are read from; None where the chain is not a real one.
+    sources: Sources | None = None
 
 
 @asynccontextmanager
@@ -71,4 +74,5 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             retention=settings.retention,
             office=office,
             max_head_age_s=max_head_age_s(network),
+            sources=Sources(client, db, sender),
         )

@@ -9,6 +9,7 @@ from aligned.batcher.rules import QueueTotals
 from aligned.core.types import ProvingSystem
 from aligned.observability import Metrics
 from aligned.verifiers.base import Verdict
+from aligned.vital_metrics import VitalMetrics
 
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _PROOFS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
@@ -19,6 +20,7 @@ class BatcherMetrics(Metrics):
 
     def __init__(self) -> None:
         super().__init__("batcher")
+        self.vital = VitalMetrics(self, account=True)
         name = self.prefix
         self._queue_proofs = Gauge(f"{name}_queue_proofs", "Proofs waiting", registry=self.registry)
         self._queue_bytes = Gauge(f"{name}_queue_bytes", "Bytes of proofs waiting", registry=self.registry)

@@ -29,6 +29,7 @@ from aligned.batcher.server import BatcherServer, ListenLimits, serve_until
 from aligned.batcher.settlement import Settler
 from aligned.batcher.subscriptions import Subscriptions
 from aligned.batcher.watch import PostingWatch
+from aligned.chain.vitals import VITALS_POLL_S, Vitals
 from aligned.core.types import ProvingSystem
 from aligned.loops import repeat, run_all
 from aligned.serving import create_app, serve
@@ -116,11 +117,18 @@ class Batcher:
             loop("follow", self._follower.step, poll_s),
             _interrupted(stop, loop("settle", self._settler.step, _SETTLE_POLL_S)),
             loop("reconcile", reconciler.step, _RECONCILE_POLL_S),
+            *self._vitals(stop),
             repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             loop("measure", self._measure, _MEASURE_POLL_S),
             serve(app, own.metrics_host, own.metrics_port, stop),
             serve_until(self._server, stop, self.port),
         )
+
+    def _vitals(self, stop: asyncio.Event) -> list[Coroutine[object, object, None]]:
+        sources = self._context.sources
+        if sources is None:
+            return []
+        return [repeat("vitals", Vitals(self._metrics.vital, sources).step, stop, VITALS_POLL_S)]
 
     def _nightly(self) -> Nightly:
         return Nightly(self._context.db, "batcher", self._context.retention, self._metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Histogram
 
 from aligned.observability import Metrics
+from aligned.vital_metrics import VitalMetrics
 
 
 class AggregatorMetrics(Metrics):
@@ -12,6 +13,7 @@ class AggregatorMetrics(Metrics):
 
     def __init__(self) -> None:
         super().__init__("aggregator")
+        self.vital = VitalMetrics(self, account=True)
         registry = self.registry
         self.votes = Counter(
             f"{self.prefix}_votes", "Votes received, by answer", ["answer"], registry=registry

@@ -12,7 +12,7 @@ import structlog
 from aligned.bls_aggregator.app import build_app
 from aligned.bls_aggregator.ballots import BallotBox
 from aligned.bls_aggregator.collector import Collector, Patience
-from aligned.bls_aggregator.follower import Follower
+from aligned.bls_aggregator.follower import CURSOR_NAME, Follower
 from aligned.bls_aggregator.intake import Domain, Intake
 from aligned.bls_aggregator.metrics import AggregatorMetrics
 from aligned.bls_aggregator.preparer import Chain
@@ -22,6 +22,7 @@ from aligned.chain.connect import chain_client, tx_sender
 from aligned.chain.contracts import OperatorRegistry, ServiceManager
 from aligned.chain.deployment import Deployment
 from aligned.chain.sender import TxSender
+from aligned.chain.vitals import VITALS_POLL_S, Sources, Vitals
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 from aligned.loops import Backoff, repeat, run_all
 from aligned.serving import serve
@@ -118,9 +119,15 @@ class Aggregator:
                 repeat("collect", self._collector.step, stop, _COLLECT_POLL_S)
                 for _ in range(own.task_workers)
             ),
+            repeat("vitals", self._vitals(self._follower).step, stop, VITALS_POLL_S),
             repeat("retention", self._retention.step, stop, NIGHTLY_POLL_S),
             serve(self.app, own.host, own.port, stop),
         )
+
+    def _vitals(self, follower: Follower) -> Vitals:
+        context = self._context
+        sources = Sources(context.chain.client, context.db, context.sender)
+        return Vitals(self._metrics.vital, sources, {CURSOR_NAME: follower.lag_blocks})
 
     async def _open_follower(self) -> Follower:
         context = self._context
@@ -140,6 +147,6 @@ class Aggregator:
         return {
             "head": head,
             "lag_blocks": await self._follower.lag_blocks(head),
-            "tasks": await self._tasks.counts(),
+            "open_tasks": await self._tasks.open_count(),
             "credited_wei": str(credited),
         }

@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from aligned.core.aggregation import AggregationSystem
 from aligned.observability import Metrics
 from aligned.verifiers.base import Verdict
+from aligned.vital_metrics import VitalMetrics
 
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -16,6 +17,7 @@ class GatewayMetrics(Metrics):
 
     def __init__(self) -> None:
         super().__init__("gateway")
+        self.vital = VitalMetrics(self, account=False)
         name = self.prefix
         self._accepted = Counter(
             f"{name}_accepted_total", "Proofs accepted", ["system"], registry=self.registry

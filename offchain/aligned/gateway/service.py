@@ -14,6 +14,7 @@ from aligned.chain.client import ChainClient
 from aligned.chain.connect import chain_client, max_head_age_s
 from aligned.chain.contracts import AggregationPayments
 from aligned.chain.deployment import Deployment, address_bytes
+from aligned.chain.vitals import VITALS_POLL_S, Sources, Vitals
 from aligned.core.errors import DependencyError
 from aligned.gateway.admission import Admission, Stores
 from aligned.gateway.app import Parts, build_app
@@ -149,9 +150,14 @@ class Gateway:
             self._feed.run(stop),
             repeat("kept_objects", self._look_at_kept, stop, _KEPT_S),
             repeat("gauges", self._show, stop, _GAUGES_S),
+            repeat("vitals", self._vitals().step, stop, VITALS_POLL_S),
             repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             serve(self.app, own.host, own.port, stop, _READ_BYTES),
         )
+
+    def _vitals(self) -> Vitals:
+        context = self._context
+        return Vitals(self._metrics.vital, Sources(context.chain, context.stores.db))
 
     def _nightly(self) -> Nightly:
         context = self._context

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 from aligned.observability import Metrics
+from aligned.vital_metrics import VitalMetrics
 
 
 class OperatorMetrics(Metrics):
@@ -12,6 +13,7 @@ class OperatorMetrics(Metrics):
 
     def __init__(self) -> None:
         super().__init__("operator")
+        self.vital = VitalMetrics(self, account=False)
         registry = self.registry
         self.tasks = Counter(
             f"{self.prefix}_tasks", "Tasks that ended, by outcome", ["outcome"], registry=registry

@@ -12,10 +12,12 @@ from aligned.chain.accounts import operator_bls_key, role_account
 from aligned.chain.connect import chain_client
 from aligned.chain.contracts import OperatorRegistry, ServiceManager
 from aligned.chain.deployment import Deployment
+from aligned.chain.vitals import VITALS_POLL_S, Sources, Vitals
 from aligned.core.bls import SecretKey
 from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 from aligned.loops import Backoff, repeat, run_all
-from aligned.operator.follower import Follower, first_useful_block
+from aligned.observability import redact_url
+from aligned.operator.follower import CURSOR_NAME, Follower, first_useful_block
 from aligned.operator.metrics import OperatorMetrics
 from aligned.operator.processor import Chain, Identity, Policy, Processor, Slots
 from aligned.operator.reporter import Expiry, Patience, Reporter
@@ -121,10 +123,22 @@ class Operator:
                 for reporter in self._reporters
                 for _ in range(own.report_workers)
             ),
+            repeat("vitals", self._vitals(self._follower).step, stop, VITALS_POLL_S),
+            repeat("gauges", self._show, stop, VITALS_POLL_S),
             repeat("expire", self._expiry.step, stop, poll_s),
             repeat("retention", self._retention.step, stop, NIGHTLY_POLL_S),
             serve(app, own.host, own.port, stop),
         )
+
+    def _vitals(self, follower: Follower) -> Vitals:
+        sources = Sources(self._chain.client, self._db)
+        return Vitals(self._metrics.vital, sources, {CURSOR_NAME: follower.lag_blocks})
+
+    async def _show(self) -> bool:
+        found = await self._reports.waiting()
+        for url in self._settings.operator.aggregator_urls:
+            self._metrics.reports_waiting.labels(redact_url(url)).set(found.get(url, 0))
+        return False
 
     async def _open_follower(self) -> Follower:
         chain, deployment = self._chain, self._deployment
@@ -143,7 +157,7 @@ class Operator:
             "registered": registered,
             "head": head,
             "lag_blocks": await self._follower.lag_blocks(head),
-            "tasks": await self._tasks.counts(),
+            "open_tasks": await self._tasks.open_counts(),
         }
 
 

@@ -63,6 +63,10 @@ class Follower:
         """Raises DependencyError when the chain was not read to its end for so long."""
         self._cursor.check_alive(max_age_s)
 
+    async def lag_blocks(self, head: int) -> int:
+        """Blocks up to `head` that were not handled yet."""
+        return max(0, head + 1 - await self._cursor.next_block())
+
     async def progress(self) -> Progress:
         """Where it stands; sets the gauges."""
         head = await self._client.block_number()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge
 
 from aligned.observability import Metrics
+from aligned.vital_metrics import VitalMetrics
 
 
 class PollerMetrics(Metrics):
@@ -12,6 +13,7 @@ class PollerMetrics(Metrics):
 
     def __init__(self) -> None:
         super().__init__("payments_poller")
+        self.vital = VitalMetrics(self, account=False)
         registry = self.registry
         self.events = Counter(
             f"{self.prefix}_events", "Payments and grants written", ["kind"], registry=registry

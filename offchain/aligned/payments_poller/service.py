@@ -11,8 +11,9 @@ import structlog
 from aligned.chain.connect import chain_client
 from aligned.chain.contracts import AggregationPayments
 from aligned.chain.deployment import Deployment
+from aligned.chain.vitals import VITALS_POLL_S, Sources, Vitals
 from aligned.loops import repeat, run_all
-from aligned.payments_poller.follower import Follower
+from aligned.payments_poller.follower import CURSOR_NAME, Follower
 from aligned.payments_poller.metrics import PollerMetrics
 from aligned.serving import create_app, serve
 from aligned.settings import Settings
@@ -43,11 +44,17 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             metrics,
         )
         nightly = Nightly(db, "aggregation", settings.retention, metrics)
-        await _follow(settings, follower, nightly, metrics, stop)
+        vitals = Vitals(metrics.vital, Sources(client, db), {CURSOR_NAME: follower.lag_blocks})
+        await _follow(settings, follower, nightly, vitals, metrics, stop)
 
 
 async def _follow(
-    settings: Settings, follower: Follower, nightly: Nightly, metrics: PollerMetrics, stop: asyncio.Event
+    settings: Settings,
+    follower: Follower,
+    nightly: Nightly,
+    vitals: Vitals,
+    metrics: PollerMetrics,
+    stop: asyncio.Event,
 ) -> None:
     async def ready() -> dict[str, object]:
         follower.check_alive(settings.chain.max_lag_s)
@@ -63,6 +70,7 @@ async def _follow(
         stop,
         follower.run(stop, settings.chain.poll_s),
         repeat("gauges", show, stop, _GAUGES_S),
+        repeat("vitals", vitals.step, stop, VITALS_POLL_S),
         repeat("retention", nightly.step, stop, NIGHTLY_POLL_S),
         serve(app, settings.poller.host, settings.poller.port, stop),
     )

@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from aligned.chain.types import ChainReceipt
 from aligned.core.aggregation import AggregationSystem
 from aligned.observability import Metrics
+from aligned.vital_metrics import VitalMetrics
 
 _RUN_S = (10, 30, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 43_200)
 _PROOFS = (1, 8, 64, 256, 1_024, 3_968, 7_936, 15_872, 23_808)
@@ -17,12 +18,12 @@ class ProofAggregatorMetrics(Metrics):
 
     def __init__(self) -> None:
         super().__init__("proof_aggregator")
+        self.vital = VitalMetrics(self, account=True)
         self.queue_proofs = self._gauge(
             "queue_proofs", "Proofs that no aggregation has yet", "system", "state"
         )
         self.oldest_age = self._gauge("oldest_proof_age_seconds", "Wait of the oldest of them", "system")
         self.open = self._gauge("aggregations", "Aggregations short of final", "system", "state")
-        self.balance = self._gauge("balance_wei", "Balance of the sending account")
         self.blocked = self._gauge("blocked", "1 while the contract or the fees forbid to send", "system")
         self.run_seconds = self._histogram("run_seconds", "From begin to block", _RUN_S)
         self.run_proofs = self._histogram("run_proofs", "Proofs of an aggregation on chain", _PROOFS)

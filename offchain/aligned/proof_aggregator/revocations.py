@@ -39,6 +39,10 @@ class Revocations:
         """Follows the chain until `stop`."""
         await self._cursor.run(self.handle, poll_s=poll_s, stop=stop)
 
+    async def lag_blocks(self, head: int) -> int:
+        """Blocks up to `head` that were not handled yet."""
+        return max(0, head + 1 - await self._cursor.next_block())
+
     def check_alive(self, max_age_s: float) -> None:
         """Raises DependencyError when the chain was not read to its end for so long."""
         self._cursor.check_alive(max_age_s)

@@ -13,6 +13,7 @@ from aligned.chain.connect import chain_client, tx_sender
 from aligned.chain.contracts import AggregationService
 from aligned.chain.deployment import Deployment
 from aligned.chain.kzg import trusted_setup
+from aligned.chain.vitals import VITALS_POLL_S, Sources, Vitals
 from aligned.loops import Backoff, repeat, run_all
 from aligned.proof_aggregator.budget import Costs
 from aligned.proof_aggregator.chunk_prover import ChunkProver
@@ -25,7 +26,7 @@ from aligned.proof_aggregator.lines import engine_dir, open_lines
 from aligned.proof_aggregator.metrics import ProofAggregatorMetrics
 from aligned.proof_aggregator.planner import Planner
 from aligned.proof_aggregator.publisher import Publisher
-from aligned.proof_aggregator.revocations import Revocations
+from aligned.proof_aggregator.revocations import CURSOR_NAME, Revocations
 from aligned.proof_aggregator.schedule import seconds_of_day
 from aligned.proof_aggregator.status import Reader, Status
 from aligned.proof_aggregator.triggers import Policy
@@ -142,6 +143,11 @@ class ProofAggregator:
         self._status = Status(context, readers, settings.chain.max_lag_s, own.low_balance_gwei * _GWEI)
         self.app = create_app("Aligned proof aggregator", self._status.ready, context.metrics.render)
 
+    def _vitals(self) -> Vitals:
+        context = self._context
+        lags = {CURSOR_NAME: self._revocations.lag_blocks}
+        return Vitals(context.metrics.vital, Sources(context.client, context.db, context.sender), lags)
+
     def _nightly(self) -> Nightly:
         context = self._context
         return Nightly(context.db, "aggregation", self._settings.retention, context.metrics)
@@ -164,6 +170,7 @@ class ProofAggregator:
             repeat("gauges", self._status.show, stop, _GAUGES_S),
             self._revocations.run(stop, self._settings.chain.poll_s),
             *(() if self._intake is None else self._intake.loops(stop, self._settings.chain.poll_s)),
+            repeat("vitals", self._vitals().step, stop, VITALS_POLL_S),
             repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             serve(self.app, own.host, own.port, stop),
         )

@@ -75,7 +75,9 @@ class Status:
     async def balance_wei(self) -> int:
         """Of the sending account."""
         balance_wei = await self._context.client.balance(self._context.sender.address)
-        self._context.metrics.balance.set(balance_wei)
+        account = self._context.metrics.vital.account
+        assert account is not None
+        account.balance.set(balance_wei)
         return balance_wei
 
     async def _check_programs(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -49,6 +50,17 @@ Connection = psycopg.AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
 
 
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Connections of a pool now, and who had to wait for one since the start."""
+
+    busy: int
+    idle: int
+    waiting: int
+    waits: int
+    wait_s: float
+
+
 class Database:
     """A pool of connections to one database.
 
@@ -68,6 +80,18 @@ class Database:
     def repeats(self) -> int:
         """How often `run` tried a transaction again, since the start."""
         return self._repeats
+
+    def use(self) -> PoolUse:
+        """How the pool is used."""
+        stats = {} if self._pool is None else self._pool.get_stats()
+        idle = stats.get("pool_available", 0)
+        return PoolUse(
+            busy=stats.get("pool_size", 0) - idle,
+            idle=idle,
+            waiting=stats.get("requests_waiting", 0),
+            waits=stats.get("requests_queued", 0),
+            wait_s=stats.get("requests_wait_ms", 0) / 1_000,
+        )
 
     async def open(self) -> Self:
         """Connects.

@@ -10,6 +10,7 @@ from typing import LiteralString
 
 import structlog
 
+from aligned import watchdog
 from aligned.observability import Metrics
 from aligned.settings import RetentionSettings
 from aligned.storage.postgres import Connection, Database
@@ -70,6 +71,7 @@ async def _pieces(db: Database, rule: Rule, days: float, limit: int) -> AsyncIte
 
     while (rows := await db.run(work)) > 0:
         yield rows
+        watchdog.beat()
         await asyncio.sleep(_BREATH_S)
 
 
