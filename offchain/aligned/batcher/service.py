@@ -70,6 +70,8 @@ class Batcher:
         own = context.settings
         self._context = context
         self._metrics = BatcherMetrics()
+        sources = context.sources
+        self._vitals = None if sources is None else Vitals(self._metrics.vital, sources)
         self._guard = Guard()
         self._market = MarketFeed(context.chain, own.market_max_age_s, context.max_head_age_s)
         self._watch = PostingWatch(own.stuck_after_s)
@@ -117,18 +119,15 @@ class Batcher:
             loop("follow", self._follower.step, poll_s),
             _interrupted(stop, loop("settle", self._settler.step, _SETTLE_POLL_S)),
             loop("reconcile", reconciler.step, _RECONCILE_POLL_S),
-            *self._vitals(stop),
+            repeat("vitals", self._show_vitals, stop, VITALS_POLL_S),
             repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             loop("measure", self._measure, _MEASURE_POLL_S),
             serve(app, own.metrics_host, own.metrics_port, stop),
             serve_until(self._server, stop, self.port),
         )
 
-    def _vitals(self, stop: asyncio.Event) -> list[Coroutine[object, object, None]]:
-        sources = self._context.sources
-        if sources is None:
-            return []
-        return [repeat("vitals", Vitals(self._metrics.vital, sources).step, stop, VITALS_POLL_S)]
+    async def _show_vitals(self) -> bool:
+        return self._vitals is not None and await self._vitals.step()
 
     def _nightly(self) -> Nightly:
         return Nightly(self._context.db, "batcher", self._context.retention, self._metrics)
