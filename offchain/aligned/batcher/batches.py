@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aligned.batcher import row_locks
 from aligned.batcher.model import QueuedProof, Settlement
 from aligned.core.errors import BATCH_LOST
 from aligned.core.types import ADDRESS_BYTES
@@ -104,6 +105,7 @@ async def create(conn: Connection, plan: Plan) -> bool:
     )
     row = await cursor.fetchone()
     assert row is not None
+    await row_locks.hold(conn, [proof.id for proof in plan.members])
     cursor = await conn.execute(
         """
         UPDATE submission s SET state = 'building', batch_number = %s, batch_index = m.index - 1, path = m.path
@@ -195,6 +197,7 @@ async def dissolve(conn: Connection, number: int, reason: str, handed_over_at: i
     )
     if remembered.rowcount == 0:
         return False
+    await row_locks.hold_batch(conn, number)
     # Bytes are missing only where a batch came back on chain after its proof had been dropped, and left again.
     await conn.execute(
         """

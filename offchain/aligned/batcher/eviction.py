@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aligned.batcher import queue
+from aligned.batcher import queue, row_locks
 from aligned.batcher.model import QueuedProof
 from aligned.batcher.rules import Bid, QueueTotals, Rival, Room
 from aligned.core.errors import OUTBID, QUEUE_FULL, DependencyError
@@ -45,6 +45,9 @@ async def evict(conn: Connection, proofs: Sequence[QueuedProof]) -> None:
     for sender in sorted({proof.sender for proof in proofs}):
         if not await queue.try_lock_sender(conn, sender):
             raise DependencyError(QUEUE_FULL, "the queue changes at this moment; send it again")
+    # Nor for the rows: the one that the bid replaces is held already, whatever its place in their order.
+    if not await row_locks.try_hold(conn, ids):
+        raise DependencyError(QUEUE_FULL, "the queue changes at this moment; send it again")
     cursor = await conn.execute(
         """
         UPDATE submission s SET state = 'failed', reason_code = %(code)s, reason = %(reason)s, item = NULL

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aligned.batcher import batches
+from aligned.batcher import batches, row_locks
 from aligned.batcher.batches import Batch
 from aligned.batcher.model import PostedTask
 from aligned.storage.postgres import Connection
@@ -87,6 +87,7 @@ async def set_expired(conn: Connection, number: int, code: str, reason: str) -> 
         (code, number),
     )
     if cursor.rowcount:
+        await row_locks.hold_batch(conn, number)
         await conn.execute(
             "UPDATE submission SET state = 'failed', reason_code = %s, reason = %s WHERE batch_number = %s",
             (code, reason, number),
@@ -108,6 +109,7 @@ async def set_final(conn: Connection, number: int, *, has_money: bool = True) ->
         """,
         (has_money, number),
     )
+    await row_locks.hold_batch(conn, number)
     await conn.execute(
         "UPDATE submission SET item = NULL WHERE batch_number = %s AND state IN ('verified', 'failed')",
         (number,),
@@ -121,6 +123,7 @@ async def members_elsewhere(conn: Connection, number: int) -> list[int]:
         SELECT DISTINCT other.number FROM batch own
             JOIN submission s ON s.id = ANY(own.member_ids) JOIN batch other ON other.number = s.batch_number
         WHERE own.number = %s AND other.state IN ('building', 'uploaded') AND NOT other.sending
+        ORDER BY number
         """,
         (number,),
     )
@@ -139,6 +142,7 @@ async def revive(conn: Connection, number: int, task: PostedTask, payers: Sequen
     )
     if cursor.rowcount == 0:
         return 0
+    await row_locks.hold_former(conn, number)
     back = await conn.execute(
         f"""
         UPDATE submission s SET state = 'posted', batch_number = own.number, batch_index = m.index - 1,
@@ -196,6 +200,7 @@ async def set_settled(conn: Connection, number: int) -> None:
 
 async def _set_members(conn: Connection, number: int, state: str) -> None:
     """The members' state; one whose nonce another proof has taken meanwhile stays as it is."""
+    await row_locks.hold_batch(conn, number)
     await conn.execute(
         f"""
         UPDATE submission s SET state = %s, reason_code = NULL, reason = NULL

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aligned.batcher import row_locks
 from aligned.batcher.model import QueuedProof, State
 from aligned.batcher.rules import Bid, LiveEntry, QueueTotals
+from aligned.core.errors import NONCE_USED, ConflictError
 from aligned.storage.postgres import Connection
 
 _LIVE = "state IN ('queued', 'building', 'posted', 'verified')"
@@ -163,7 +165,11 @@ async def insert(
 
 
 async def retire_replaced(conn: Connection, sender: bytes, nonce: int) -> bytes:
-    """Takes the queued submission with `nonce` out of the queue and returns its leaf."""
+    """Takes the queued submission with `nonce` out of the queue and returns its leaf.
+
+    Raises:
+        ConflictError: nonce_used, when it went into a batch, or was given up, at this moment.
+    """
     cursor = await conn.execute(
         """
         UPDATE submission SET state = 'replaced', reason_code = 'proof_replaced', item = NULL
@@ -172,7 +178,10 @@ async def retire_replaced(conn: Connection, sender: bytes, nonce: int) -> bytes:
         (sender, nonce),
     )
     row = await cursor.fetchone()
-    assert row is not None
+    if row is None:
+        raise ConflictError(
+            NONCE_USED, f"the proof with nonce {nonce} left the queue at this moment; ask for the next nonce"
+        )
     return bytes(row["leaf"])
 
 
@@ -207,6 +216,7 @@ async def item(conn: Connection, submission_id: int) -> bytes | None:
 
 async def fail(conn: Connection, ids: Sequence[int], code: str, reason: str) -> None:
     """Gives queued submissions up; their nonces are free again."""
+    await row_locks.hold(conn, ids)
     await conn.execute(
         """
         UPDATE submission SET state = 'failed', reason_code = %s, reason = %s, item = NULL

@@ -8,7 +8,7 @@ import pytest
 
 from aligned.batcher import batches, eviction, queue
 from aligned.batcher.batches import Plan
-from aligned.core.errors import DependencyError
+from aligned.core.errors import ConflictError, DependencyError
 from aligned.storage.postgres import Database
 from tests.integration.batcher.bench import Bench
 from tests.integration.batcher.clients import User
@@ -32,6 +32,17 @@ async def test_create__one_member_was_replaced_meanwhile__no_batch_and_the_other
         assert not await batches.create(conn, plan)
     assert await bench.batches() == []
     assert await bench.rows(user) == {0: "queued", 1: "replaced"}
+
+
+async def test_replacement__its_proof_went_into_a_batch_meanwhile__nonce_used_and_nothing_changed(
+    bench: Bench, user: User
+) -> None:
+    await bench.posted(user, 0)
+    with pytest.raises(ConflictError) as caught:
+        async with bench.db.transaction() as conn:
+            await queue.retire_replaced(conn, user.address, 0)
+    assert caught.value.code == "nonce_used"
+    assert await bench.rows(user) == {0: "posted"}
 
 
 async def test_evict__not_the_senders_tail_any_more__refused_and_nothing_changed(

@@ -214,9 +214,8 @@ async def test_same_root__repeated_while_it_changes__no_deadlock(db: Database, s
     await query(db, "UPDATE chunks SET state = 'proved', result = 'result' RETURNING id")
     root = keccak256(b"root")
     parts = aggregations.Parts([numbers[0]], [0])
-    await transaction(
-        db, lambda conn: aggregations.create(conn, AggregationSystem.SP1, "native", bytes(32), root, 1, parts)
-    )
+    new = aggregations.NewAggregation(AggregationSystem.SP1, "native", bytes(32), root, 1, parts, None, 0)
+    await transaction(db, lambda conn: aggregations.create(conn, new))
     job = await transaction(db, lambda conn: aggregations.lease(conn, "proving", [1], LEASE_S))
     assert job is not None
 

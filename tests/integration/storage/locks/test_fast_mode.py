@@ -1,22 +1,17 @@
-"""The tables of aggregator, operator and batcher under many calls at once: right results, and no deadlock."""
+"""The tables of aggregator and operator under many calls at once: right results, and no deadlock."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest_asyncio
 
-from aligned.batcher import eviction, queue
-from aligned.batcher.model import QueuedProof
-from aligned.batcher.rules import Bid, QueueTotals
 from aligned.bls_aggregator.ballots import BallotBox, Statement
 from aligned.bls_aggregator.tasks import TaskStore as AggregatorTasks
 from aligned.chain.contracts import BatchVerified, NewBatch
 from aligned.core.batch import batch_id
 from aligned.core.bls import G1, G2
-from aligned.core.errors import DependencyError
 from aligned.core.quorum import Operator
 from aligned.operator.reports import Report, ReportStore
 from aligned.operator.tasks import TaskStore, Vote
@@ -42,12 +37,6 @@ async def aggregator(postgres: str) -> AsyncIterator[Database]:
 @pytest_asyncio.fixture
 async def operator(postgres: str) -> AsyncIterator[Database]:
     async with wide_database(postgres, "operator") as db:
-        yield db
-
-
-@pytest_asyncio.fixture
-async def batcher(postgres: str) -> AsyncIterator[Database]:
-    async with wide_database(postgres, "batcher") as db:
         yield db
 
 
@@ -161,50 +150,3 @@ async def test_reports__end_while_the_task_leaves_the_chain_and_comes_back__no_d
         due = await _claimed(reports, CALLS - 1)
         ends = [reports.settle(report, "accepted", "accepted") for report in due]
         await together(operator, transaction(operator, events), *ends)
-
-
-def _sender(number: int) -> bytes:
-    return bytes([number + 1]) * 20
-
-
-async def _queue(db: Database, number: int, nonce: int) -> int:
-    bid = Bid(nonce, secrets.token_bytes(32), 10, 1)
-
-    async def work(conn: Connection) -> int:
-        await queue.lock_sender(conn, _sender(number))
-        return await queue.insert(conn, _sender(number), bid, 0, b"x", 2**31, bytes(65))
-
-    return await transaction(db, work)
-
-
-def _proof(proof_id: int, number: int, nonce: int) -> QueuedProof:
-    return QueuedProof(proof_id, _sender(number), nonce, bytes(32), 10, 0, 1, 2**31)
-
-
-async def test_queue__senders_evict_each_other_at_once__all_end_and_nobody_waits(batcher: Database) -> None:
-    ids = [await _queue(batcher, number, 0) for number in range(CALLS)]
-
-    async def bid(number: int) -> bool:
-        rival = (number + 1) % CALLS
-
-        async def work(conn: Connection) -> None:
-            await queue.lock_sender(conn, _sender(number))
-            await eviction.look(conn, _sender(number), Bid(1, bytes(32), 20, 1), QueueTotals(1, 1))
-            await eviction.evict(conn, [_proof(ids[rival], rival, 0)])
-            await queue.insert(
-                conn, _sender(number), Bid(1, secrets.token_bytes(32), 20, 1), 0, b"x", 2**31, bytes(65)
-            )
-
-        try:
-            await transaction(batcher, work)
-        except DependencyError as error:
-            if error.code != "queue_full":
-                raise
-            return False
-        return True
-
-    taken = await together(batcher, *(bid(number) for number in range(CALLS)))
-    rows = await transaction(batcher, queue.queued)
-    # Who got in took one other's place; nobody is lost otherwise.
-    assert len(rows) == CALLS
-    assert sum(row.nonce == 1 for row in rows) == sum(taken)
