@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-from aligned.chain import decoding
+from aligned.chain import answers, decoding
 from aligned.chain.abi import ContractAbi
+from aligned.chain.answers import Topics
 from aligned.chain.decoding import BlockId, block_id, hex_bytes, log_entry, to_bytes
 from aligned.chain.heads import HeadRules
 from aligned.chain.log_ranges import LogRanges
@@ -19,7 +21,6 @@ from aligned.core.errors import CHAIN_UNAVAILABLE, DependencyError
 __all__ = ["BlockId", "ChainClient", "Contract", "Topics", "block_id", "hex_bytes", "log_entry", "to_bytes"]
 
 T = TypeVar("T")
-Topics = Sequence[bytes | Sequence[bytes] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,11 @@ class ChainClient:
         """
         self._rpc.check_known()
 
-    async def rpc(self, method: str, *params: object) -> Any:
-        """Any JSON-RPC method; raw JSON result."""
-        return await self._read(lambda answer: answer, method, *params)
+    async def rpc(
+        self, method: str, *params: object, decode: Callable[[Any], T] = lambda answer: answer
+    ) -> T:
+        """Any JSON-RPC method; raw JSON result without `decode`."""
+        return await self._read(decode, method, *params)
 
     async def _read(self, decode: Callable[[Any], T], method: str, *params: object) -> T:
         return await self._rpc.request(method, *params, decode=decode)
@@ -107,11 +110,11 @@ class ChainClient:
 
     async def block_number(self) -> int:
         """Number of the head."""
-        return await self._read(decoding.number, "eth_blockNumber")
+        return await self._read(decoding.count, "eth_blockNumber")
 
     async def get_block(self, block: BlockId) -> Block | None:
         """Header, None when the node has no such block (yet, or any more)."""
-        return await self._seek(decoding.block, "eth_getBlockByNumber", block_id(block), False)
+        return await self._seek(answers.block_at(block), "eth_getBlockByNumber", block_id(block), False)
 
     async def transactions_of(self, block: int) -> list[ChainTransaction]:
         """All transactions of a block.
@@ -132,6 +135,13 @@ class ChainClient:
         """What the node suggests for a legacy transaction, in wei."""
         return await self._read(decoding.number, "eth_gasPrice")
 
+    async def blob_base_fee(self) -> int:
+        """Blob base fee of the next block in wei; of the head where the node keeps no history of it."""
+        found: int | None = None
+        with suppress(RpcError):
+            found = await self._read(decoding.next_blob_base_fee, "eth_feeHistory", "0x1", "latest", [])
+        return await self._read(decoding.number, "eth_blobBaseFee") if found is None else found
+
     async def priority_fee(self) -> int:
         """What the node suggests as tip, in wei; the gas price less the base fee where it suggests none."""
         try:
@@ -146,7 +156,7 @@ class ChainClient:
     async def nonce(self, address: bytes, block: BlockId = "latest") -> int:
         """How many transactions of `address` the chain has at `block`."""
         return await self._read(
-            decoding.number, "eth_getTransactionCount", hex_bytes(address), block_id(block)
+            decoding.count, "eth_getTransactionCount", hex_bytes(address), block_id(block)
         )
 
     async def code(self, address: bytes, block: BlockId = "latest") -> bytes:
@@ -189,7 +199,7 @@ class ChainClient:
         """
         price = more or {"gasPrice": hex(await self.gas_price())}
         return await self._read(
-            decoding.number, "eth_estimateGas", _call_fields(to, data, sender, value_wei) | price
+            decoding.count, "eth_estimateGas", _call_fields(to, data, sender, value_wei) | price
         )
 
     async def call(
@@ -226,17 +236,19 @@ class ChainClient:
                 "fromBlock": hex(start),
                 "toBlock": hex(end),
             }
-            return await self._read(decoding.log_entries, "eth_getLogs", wanted)
+            return await self._read(answers.logs_of(address, topics, start, end), "eth_getLogs", wanted)
 
         return await self._logs.read(query, from_block, to_block)
 
     async def get_receipt(self, tx_hash: bytes) -> ChainReceipt | None:
         """Receipt of a mined transaction, None for one that is pending or unknown."""
-        return await self._seek(decoding.receipt, "eth_getTransactionReceipt", hex_bytes(tx_hash))
+        return await self._seek(answers.receipt_of(tx_hash), "eth_getTransactionReceipt", hex_bytes(tx_hash))
 
     async def get_transaction(self, tx_hash: bytes) -> ChainTransaction | None:
         """A transaction that the node knows, mined or pending."""
-        return await self._seek(decoding.transaction, "eth_getTransactionByHash", hex_bytes(tx_hash))
+        return await self._seek(
+            answers.transaction_of(tx_hash), "eth_getTransactionByHash", hex_bytes(tx_hash)
+        )
 
     async def send_raw(self, raw: bytes) -> None:
         """Broadcasts a signed transaction to all endpoints; that one of them has it already counts as success.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from aligned.chain.types import Block, ChainReceipt, ChainTransaction, LogEntry
 
 BlockId = int | str
+# No quantity of the chain is longer; and what is counted fits into a column of 64 bits.
+_QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_MAX_COUNT: Final = 2**63 - 1
 
 
 def hex_bytes(data: bytes) -> str:
@@ -30,10 +34,10 @@ def log_entry(item: dict[str, Any]) -> LogEntry:
         address=to_bytes(item["address"]),
         topics=[to_bytes(topic) for topic in item["topics"]],
         data=to_bytes(item["data"]),
-        block_number=int(item["blockNumber"], 16),
+        block_number=count(item["blockNumber"]),
         block_hash=to_bytes(item["blockHash"]),
         tx_hash=to_bytes(item["transactionHash"]),
-        log_index=int(item["logIndex"], 16),
+        log_index=count(item["logIndex"]),
     )
 
 
@@ -43,8 +47,26 @@ def log_entries(items: list[dict[str, Any]]) -> list[LogEntry]:
 
 
 def number(text: str) -> int:
-    """Decodes a 0x number."""
+    """Decodes a 0x number of at most 256 bits.
+
+    Raises:
+        ValueError, TypeError: it is none.
+    """
+    if _QUANTITY.fullmatch(text) is None:
+        raise ValueError("no quantity")
     return int(text, 16)
+
+
+def count(text: str) -> int:
+    """Decodes what is counted: blocks, seconds, gas, transactions.
+
+    Raises:
+        ValueError, TypeError: it is no number, or one that no chain reaches.
+    """
+    found = number(text)
+    if found > _MAX_COUNT:
+        raise ValueError("more than there can be")
+    return found
 
 
 def block(item: dict[str, Any] | None) -> Block | None:
@@ -52,11 +74,11 @@ def block(item: dict[str, Any] | None) -> Block | None:
     if item is None:
         return None
     return Block(
-        number=int(item["number"], 16),
+        number=count(item["number"]),
         hash=to_bytes(item["hash"]),
         parent_hash=to_bytes(item["parentHash"]),
-        timestamp=int(item["timestamp"], 16),
-        base_fee_wei=int(item.get("baseFeePerGas") or "0x0", 16),
+        timestamp=count(item["timestamp"]),
+        base_fee_wei=number(item.get("baseFeePerGas") or "0x0"),
     )
 
 
@@ -66,13 +88,13 @@ def receipt(item: dict[str, Any] | None) -> ChainReceipt | None:
         return None
     return ChainReceipt(
         tx_hash=to_bytes(item["transactionHash"]),
-        succeeded=int(item["status"], 16) == 1,
-        block_number=int(item["blockNumber"], 16),
+        succeeded=number(item["status"]) == 1,
+        block_number=count(item["blockNumber"]),
         block_hash=to_bytes(item["blockHash"]),
-        gas_used=int(item["gasUsed"], 16),
-        gas_price_wei=int(item.get("effectiveGasPrice") or "0x0", 16),
-        blob_gas_used=int(item.get("blobGasUsed") or "0x0", 16),
-        blob_gas_price_wei=int(item.get("blobGasPrice") or "0x0", 16),
+        gas_used=count(item["gasUsed"]),
+        gas_price_wei=number(item.get("effectiveGasPrice") or "0x0"),
+        blob_gas_used=count(item.get("blobGasUsed") or "0x0"),
+        blob_gas_price_wei=number(item.get("blobGasPrice") or "0x0"),
         logs=tuple(log_entry(entry) for entry in item["logs"]),
     )
 
@@ -85,10 +107,10 @@ def transaction(item: dict[str, Any] | None) -> ChainTransaction | None:
         tx_hash=to_bytes(item["hash"]),
         sender=to_bytes(item["from"]),
         to=None if item.get("to") is None else to_bytes(item["to"]),
-        nonce=int(item["nonce"], 16),
+        nonce=count(item["nonce"]),
         data=to_bytes(item["input"]),
-        value_wei=int(item["value"], 16),
-        block_number=None if item.get("blockNumber") is None else int(item["blockNumber"], 16),
+        value_wei=number(item["value"]),
+        block_number=None if item.get("blockNumber") is None else count(item["blockNumber"]),
     )
 
 
@@ -96,3 +118,9 @@ def transactions(item: dict[str, Any]) -> list[ChainTransaction]:
     """Decodes the transactions of a block that was asked for with them."""
     found = (transaction(each) for each in item["transactions"])
     return [each for each in found if each is not None]
+
+
+def next_blob_base_fee(history: dict[str, Any]) -> int | None:
+    """Decodes the last entry of a history of fees, which is that of the block to come; None where blobs lack."""
+    known = history.get("baseFeePerBlobGas")
+    return number(known[-1]) if known else None

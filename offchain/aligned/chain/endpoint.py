@@ -90,6 +90,8 @@ class Endpoint:
             raise RpcError(0, text, status=response.status, retry_after_s=wait_s)
         if not isinstance(answer, dict) or "result" not in answer:
             raise self._failure(method, "answer without a result")
+        if answer.get("id") != call["id"]:
+            raise self._failure(method, "answer to another question")
         return answer["result"]
 
     async def _read(self, response: aiohttp.ClientResponse, method: str) -> bytes:

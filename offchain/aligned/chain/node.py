@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from aligned.chain.decoding import count, hex_bytes, number, to_bytes
 from aligned.chain.endpoint import Endpoint
 from aligned.chain.errors import WRONG_CHAIN, TxReverted
 from aligned.chain.heads import Head
@@ -157,6 +158,8 @@ class Node:
             first = await self._read_first("0x0", _hash)
         except RpcError:
             return  # not every node keeps it
+        if first is None:
+            return
         if not self._genesis:
             self._genesis.append(first)
         self._expect("a chain with genesis", first, self._genesis[0])
@@ -189,8 +192,8 @@ class Node:
     async def _check_chain(self) -> None:
         if self._is_checked:
             return
-        found = await self.endpoint.ask("eth_chainId", ())
-        self._expect("chain", found, hex(self._chain_id))
+        found = self._decoded("eth_chainId", await self.endpoint.ask("eth_chainId", ()), number)
+        self._expect("chain", hex(found), hex(self._chain_id))
         if self._genesis:
             await self._check_genesis()
         self._is_checked, self.wrong = True, None
@@ -226,8 +229,8 @@ def _is_wide(method: str, params: Sequence[object]) -> bool:
 
 
 def _head(item: dict[str, Any]) -> Head:
-    return Head(int(item["number"], 16), int(item["timestamp"], 16))
+    return Head(count(item["number"]), count(item["timestamp"]))
 
 
-def _hash(item: dict[str, Any]) -> str:
-    return str(item["hash"])
+def _hash(item: dict[str, Any] | None) -> str | None:
+    return None if item is None else hex_bytes(to_bytes(item["hash"]))

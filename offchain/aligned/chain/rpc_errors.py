@@ -11,8 +11,9 @@ METHOD_MISSING = -32601
 INVALID_PARAMS = -32602
 _REVERTED = 3
 _TOO_MANY_REQUESTS = 429
-# Only these run code; elsewhere the word "revert" in a text is no answer of a contract.
-_EXECUTING = frozenset({"eth_call", "eth_estimateGas", "eth_sendRawTransaction"})
+# Only these run code and nothing else. Elsewhere the word "revert" in a text is no answer of a contract: a node that
+# tries a transaction before it passes it on refuses it, and another one may have mined it since.
+_EXECUTING = frozenset({"eth_call", "eth_estimateGas"})
 _KNOWN_WORDS = ("already known", "already imported", "known transaction", "already exists", "alreadyknown")
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from eth_account.signers.local import LocalAccount
 
 from aligned.chain.client import ChainClient, hex_bytes
+from aligned.chain.decoding import count, to_bytes
 from aligned.chain.errors import INSUFFICIENT_FUNDS, TxReverted
 from aligned.chain.rpc import RpcError
 from aligned.chain.types import ChainReceipt
@@ -100,12 +101,15 @@ class Wallet:
         """
         request = {"from": hex_bytes(self.address), "data": hex_bytes(creation)}
         try:
-            gas = int(await self._chain.rpc("eth_estimateGas", request), 16)
+            gas = await self._chain.rpc("eth_estimateGas", request, decode=count)
         except RpcError as error:
             raise self._unfunded(error) or error from None
         receipt = await self._send({"data": creation, "gas": gas}, timeout_s)
-        found = await self._chain.rpc("eth_getTransactionReceipt", hex_bytes(receipt.tx_hash))
-        return bytes.fromhex(found["contractAddress"][2:])
+        return await self._chain.rpc(
+            "eth_getTransactionReceipt",
+            hex_bytes(receipt.tx_hash),
+            decode=lambda item: to_bytes(item["contractAddress"]),
+        )
 
     async def _send(self, transaction: dict[str, Any], timeout_s: float) -> ChainReceipt:
         deadline = time.monotonic() + timeout_s
