@@ -230,15 +230,16 @@ class ChainClient:
         """All logs of both blocks and between, in chain order; ranges that no node answers are halved."""
 
         async def query(start: int, end: int) -> list[LogEntry]:
-            wanted = {
-                "address": hex_bytes(address),
-                "topics": [_topic(topic) for topic in topics],
-                "fromBlock": hex(start),
-                "toBlock": hex(end),
-            }
+            wanted = _log_filter(address, topics) | {"fromBlock": hex(start), "toBlock": hex(end)}
             return await self._read(answers.logs_of(address, topics, start, end), "eth_getLogs", wanted)
 
         return await self._logs.read(query, from_block, to_block)
+
+    async def get_logs_of(self, address: bytes, topics: Topics, block: Block) -> list[LogEntry]:
+        """Logs of one block by its hash: a node that does not have the block cannot say that there are none."""
+        wanted = _log_filter(address, topics) | {"blockHash": hex_bytes(block.hash)}
+        decode = answers.logs_of(address, topics, block.number, block.number)
+        return await self._read(decode, "eth_getLogs", wanted)
 
     async def get_receipt(self, tx_hash: bytes) -> ChainReceipt | None:
         """Receipt of a mined transaction, None for one that is pending or unknown."""
@@ -257,6 +258,10 @@ class ChainClient:
             RpcError: what a node says about it, when none takes it.
         """
         await self._rpc.broadcast(hex_bytes(raw))
+
+
+def _log_filter(address: bytes, topics: Topics) -> dict[str, object]:
+    return {"address": hex_bytes(address), "topics": [_topic(topic) for topic in topics]}
 
 
 def _topic(topic: bytes | Sequence[bytes] | None) -> object:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from aligned.chain.bloom import may_hold
 from aligned.chain.client import ChainClient, Topics
 from aligned.chain.identity import check_identity
 from aligned.chain.types import Block, LogEntry
@@ -144,6 +145,7 @@ class EventCursor:
         before = await _held_block(node, last)
         logs = await node.get_logs(self._address, self._topics, position.next_block, last)
         passed = [*await _blocks_to_keep(node, position.next_block, last, logs), before]
+        await self._expect_complete(node, passed, logs)
         after = await _held_block(node, last)
         # All answers must come from one chain, and it must be the one that we followed so far.
         if (
@@ -160,6 +162,19 @@ class EventCursor:
                 await handle(conn, logs)
             await self._save(conn, passed)
         return True
+
+    async def _expect_complete(self, node: ChainClient, passed: list[Block], logs: list[LogEntry]) -> None:
+        """Behind one URL may be many nodes, and one of them that lacks the newest blocks finds no logs in them."""
+        seen = {entry.block_number for entry in logs}
+        for block in passed:
+            if block.number in seen or block.logs_bloom is None:
+                continue
+            if not may_hold(block.logs_bloom, self._address, self._topics):
+                continue
+            if await node.get_logs_of(self._address, self._topics, block):
+                raise DependencyError(
+                    CHAIN_UNAVAILABLE, f"the answer about logs lacks logs of block {block.number}"
+                )
 
     async def _fork_point(self, node: ChainClient, position: _Position, head: int) -> int | None:
         """First block that changed since we passed it, None while the chain is the one we know."""

@@ -79,6 +79,7 @@ def block(item: dict[str, Any] | None) -> Block | None:
         parent_hash=to_bytes(item["parentHash"]),
         timestamp=count(item["timestamp"]),
         base_fee_wei=number(item.get("baseFeePerGas") or "0x0"),
+        logs_bloom=None if item.get("logsBloom") is None else to_bytes(item["logsBloom"]),
     )
 
 

@@ -70,7 +70,18 @@ def load_ecdsa(keystore_path: Path, password: str) -> LocalAccount:
         account: LocalAccount = Account.from_key(secret)
     except ValueError:
         raise ProtocolError(INVALID_KEYSTORE, f"{keystore_path}: what is in it is no private key") from None
+    _check_address(keystore_path, fields.get("address"), account)
     return account
+
+
+def _check_address(path: Path, named: object, account: LocalAccount) -> None:
+    """Many files name their account, and whoever reads the name must not be misled."""
+    own = account.address.removeprefix("0x").lower()
+    if isinstance(named, str) and named and named.lower().removeprefix("0x") != own:
+        raise ProtocolError(
+            INVALID_KEYSTORE,
+            f"{path} names the account {named[:42]}, its key is that of 0x{own}: expected one account",
+        )
 
 
 def save_ecdsa(keystore_path: Path, secret: bytes, password: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 VERSION: Final = 3
@@ -14,6 +15,8 @@ _MAX_SCRYPT_WORK: Final = 2**23
 _MAX_SCRYPT_P: Final = 16
 _MAX_ROUNDS: Final = 10_000_000
 _DERIVED_BYTES: Final = range(32, 65)
+# Python's own reading skips spaces and line ends, that of the library which opens the file does not.
+_HEX: Final = re.compile(r"(0x)?([0-9a-fA-F]{2})*")
 
 
 def check_keystore(fields: dict[str, Any]) -> None:
@@ -80,10 +83,9 @@ def _hex(fields: dict[str, Any], name: str, length: int | None = None) -> None:
     value = fields.get(name)
     if not isinstance(value, str):
         raise TypeError(f"{name} is missing or no text")
-    try:
-        raw = bytes.fromhex(value.removeprefix("0x"))
-    except ValueError:
-        raise ValueError(f"{name} is no hex text of whole bytes") from None
+    if _HEX.fullmatch(value) is None:
+        raise ValueError(f"{name} is no hex text of whole bytes")
+    raw = bytes.fromhex(value.removeprefix("0x"))
     if length is not None and len(raw) != length:
         raise ValueError(f"{name} has {len(raw)} bytes, expected {length}")
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from aligned.chain.errors import WRONG_CHAIN
 from aligned.chain.types import LogEntry
 from aligned.core.errors import DependencyError
+from aligned.watchdog import beat
 
 Query = Callable[[int, int], Awaitable[list[LogEntry]]]
 
@@ -34,6 +35,8 @@ class LogRanges:
         """
         found: list[LogEntry] = []
         while start <= end:
+            # Thousands of blocks, few at a time, from a slow node take long; it goes on all the same.
+            beat()
             last = min(end, start + self._blocks - 1)
             try:
                 found += await query(start, last)

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Header fields that we use."""
+    """Header fields that we use.
+
+    Attributes:
+        logs_bloom: filter over the logs of the block; None where the node does not say.
+    """
 
     number: int
     hash: bytes
     parent_hash: bytes
     timestamp: int
     base_fee_wei: int
+    logs_bloom: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from aligned.chain.client import ChainClient
 from aligned.core.errors import DependencyError
+from aligned.watchdog import Rounds, watched
 from tests.integration.chain.code import TARGET
 from tests.integration.chain.nodes import rpc_error, scripted_node
 
@@ -99,3 +100,21 @@ async def test_get_logs__first_endpoint_limits_ranges__second_is_asked_and_the_f
         client = await stack.enter_async_context(ChainClient([first, second], 31337))
         assert await client.get_logs(TARGET, [], 0, 1_999) == []
         assert (seen, asked) == ([2_000], ["eth_getLogs"])
+
+
+async def test_get_logs__thousands_of_small_answers__the_watchdog_sees_it_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beats: list[Rounds] = []
+
+    def beat(rounds: Rounds) -> None:
+        beats.append(rounds)
+
+    monkeypatch.setattr(Rounds, "beat", beat)
+    async with AsyncExitStack() as stack:
+        url = await _serving(stack, limited_node(200, -32000, "ten blocks", 10, []))
+        client = await stack.enter_async_context(ChainClient([url], 31337))
+        with watched("reader", 1.0) as rounds:
+            await client.get_logs(TARGET, [], 0, 199)
+    assert len(beats) >= 20
+    assert set(beats) == {rounds}

@@ -141,6 +141,15 @@ def _set(fields: dict[str, Any], where: tuple[str, ...], value: object) -> None:
             "mac is no hex",
         ),
         (("crypto", "mac"), "00", "mac has 1 bytes"),
+        # What Python reads as hex although other readers do not: a wrong password would be blamed.
+        (("crypto", "mac"), " " + "00" * 32, "mac is no hex"),
+        (("crypto", "ciphertext"), "00 " * 32, "ciphertext is no hex"),
+        (("crypto", "kdfparams", "salt"), "07 9a\nfc", "salt is no hex"),
+        (
+            ("address",),
+            "11" * 20,
+            "names the account 1111111111111111111111111111111111111111, its key is that of",
+        ),
         (("crypto", "kdf"), "argon2", "kdf 'argon2', expected scrypt or pbkdf2"),
         (("crypto", "kdfparams", "salt"), None, "salt is missing"),
         (("crypto", "kdfparams", "dklen"), 16, "dklen 16"),
