@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass, replace
 
 from aligned.batcher import eviction, queue, rules
+from aligned.batcher.accounts import AccountBook
 from aligned.batcher.entry import Entry
 from aligned.batcher.examiner import Examiner
 from aligned.batcher.market import MarketFeed
 from aligned.batcher.model import Account, QueuedProof
-from aligned.batcher.ports import AccountReader
 from aligned.batcher.queue import Stored
 from aligned.batcher.receipts import ReceiptSigner
 from aligned.batcher.reservations import Reservations
@@ -111,7 +111,7 @@ class Admission:
         self,
         *,
         db: Database,
-        accounts: AccountReader,
+        accounts: AccountBook,
         market: MarketFeed,
         examiner: Examiner,
         signer: ReceiptSigner,
@@ -143,12 +143,12 @@ class Admission:
         self._entry.submission(sender, ticket.client)
         item = encode_item(submission.data)
         bid = Bid(submission.nonce, leaf, submission.max_fee_wei, len(item))
-        account = await self._accounts.account(sender)
+        look = await self._accounts.look(sender)
         while True:
             if busy := self._reservations.of(sender, bid.nonce):
                 await busy.finished()
                 continue
-            admitted = await self._look(sender, bid, account)
+            admitted = await look.judge(lambda account: self._look(sender, bid, account))
             if admitted is not None:
                 return admitted
             if self._reservations.of(sender, bid.nonce) is None:
@@ -158,7 +158,9 @@ class Admission:
             ticket.reserved.set()
             await self._examiner.examine(submission.data, sender, ticket.client, reservation)
             await reservation.wait_for_turn()
-            admitted = await self._store(sender, bid, account, submission.data, item)
+            admitted = await look.judge(
+                lambda account: self._store(sender, bid, account, submission.data, item)
+            )
         self._entry.valid(sender)
         return admitted
 

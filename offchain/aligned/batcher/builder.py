@@ -11,8 +11,9 @@ from itertools import groupby
 import structlog
 
 from aligned.batcher import batches, queue, selection
+from aligned.batcher.accounts import AccountBook
 from aligned.batcher.metrics import BatcherMetrics
-from aligned.batcher.model import Market, QueuedProof
+from aligned.batcher.model import Account, Market, QueuedProof
 from aligned.batcher.planner import Planner
 from aligned.batcher.ports import TaskChain
 from aligned.batcher.selection import BatchLimits, Candidate, Dropped, Gaps, Patience
@@ -49,6 +50,7 @@ class BatchBuilder:
         self,
         db: Database,
         chain: TaskChain,
+        accounts: AccountBook,
         subscriptions: Subscriptions,
         metrics: BatcherMetrics,
         payment_service: bytes,
@@ -56,7 +58,7 @@ class BatchBuilder:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
-        self._chain = chain
+        self._accounts = accounts
         self._subscriptions = subscriptions
         self._metrics = metrics
         self._limits = BatchLimits(policy.limits.max_proofs, policy.limits.max_bytes - HEAD_BYTES)
@@ -94,15 +96,18 @@ class BatchBuilder:
             allowed, dropped = selection.cut(own, lambda proof: self._obstacle(proof, market))
             try:
                 async with slots:
-                    account = await self._chain.account(sender)
+                    look = await self._accounts.look(sender)
+                    kept, unpaid = self._payable(allowed, look.account, market)
+                    if unpaid and not look.is_fresh:
+                        # Nothing is given up for what was known of the account.
+                        await look.refresh()
+                        kept, unpaid = self._payable(allowed, look.account, market)
             except DependencyError:
                 raise
             except Exception:
                 # Whatever is odd about one account, the others' proofs go on.
                 log.exception("account_unreadable", sender=sender)
                 return [], dropped
-            start = self._gaps.start(allowed, account, market.block) if allowed else None
-            kept, unpaid = selection.payable(allowed, account, start)
             return kept, dropped + unpaid
 
         groups = [(sender, list(own)) for sender, own in groupby(waiting, key=lambda proof: proof.sender)]
@@ -110,6 +115,12 @@ class BatchBuilder:
         results = await asyncio.gather(*(of_sender(*group) for group in groups))
         await self._drop([item for _, dropped in results for item in dropped])
         return await self._without_cheap([candidate for kept, _ in results for candidate in kept], market)
+
+    def _payable(
+        self, proofs: Sequence[QueuedProof], account: Account, market: Market
+    ) -> tuple[list[Candidate], list[Dropped]]:
+        start = self._gaps.start(proofs, account, market.block) if proofs else None
+        return selection.payable(proofs, account, start)
 
     def is_disabled(self, system: int, market: Market) -> bool:
         """Whether proofs of a system are not posted."""

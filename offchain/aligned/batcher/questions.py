@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from aligned.batcher import queue
+from aligned.batcher.accounts import AccountBook
 from aligned.batcher.entry import Entry
-from aligned.batcher.ports import AccountReader
 from aligned.clients import Client
 from aligned.core.errors import TIMEOUT, AlignedError, DependencyError
 from aligned.storage.postgres import Database
@@ -34,7 +34,7 @@ class NextNonce:
 class Questions:
     """Answers from chain and database."""
 
-    def __init__(self, db: Database, accounts: AccountReader, entry: Entry) -> None:
+    def __init__(self, db: Database, accounts: AccountBook, entry: Entry) -> None:
         self._db = db
         self._accounts = accounts
         self._entry = entry
@@ -42,7 +42,7 @@ class Questions:
     async def next_nonce(self, address: bytes, client: Client) -> NextNonce:
         """Raises DependencyError: rate_limited, or chain or database do not answer."""
         self._entry.question(client)
-        account = await self._accounts.account(address)
+        account = (await self._accounts.look(address)).account
         async with self._db.transaction() as conn:
             return NextNonce(max(account.nonce, await queue.next_nonce(conn, address)), account.nonce)
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 import structlog
 
 from aligned.batcher import backlog, queue
+from aligned.batcher.accounts import AccountBook
 from aligned.batcher.admission import Admission, Policy
 from aligned.batcher.budget import ByteBudget
 from aligned.batcher.builder import BatchBuilder, BuildPolicy
@@ -74,11 +75,12 @@ class Batcher:
         self._vitals = None if sources is None else Vitals(self._metrics.vital, sources)
         self._guard = Guard()
         self._market = MarketFeed(context.chain, own.market_max_age_s, context.max_head_age_s)
+        self._accounts = AccountBook(context.chain, self._market.latest_block)
         self._watch = PostingWatch(own.stuck_after_s)
         self._subscriptions = Subscriptions(context.payment_service)
         self._disabled = frozenset(int(ProvingSystem.from_wire(name)) for name in own.disabled_systems)
         self._entry = Entry(own, self._metrics.unnamed_client)
-        self._questions = Questions(context.db, context.chain, self._entry)
+        self._questions = Questions(context.db, self._accounts, self._entry)
         self._pages = self._build_pages()
         self._server = BatcherServer(self._services(), self._pages, _listen_limits(own))
         self._poster = self._build_poster()
@@ -155,7 +157,7 @@ class Batcher:
         )
         admission = Admission(
             db=context.db,
-            accounts=context.chain,
+            accounts=self._accounts,
             market=self._market,
             examiner=Examiner(context.pool, self._entry, self._metrics),
             signer=context.signer,
@@ -214,6 +216,7 @@ class Batcher:
         builder = BatchBuilder(
             context.db,
             context.chain,
+            self._accounts,
             self._subscriptions,
             self._metrics,
             context.payment_service,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aligned.batcher import batches, queue
+from aligned.batcher.accounts import AccountBook
 from aligned.batcher.batches import Batch
 from aligned.batcher.builder import BatchBuilder, BuildPolicy
 from aligned.batcher.follower import BatchFollower
@@ -47,8 +48,11 @@ class Loops:
         self.watch = PostingWatch(900.0)
         self.subscriptions = Subscriptions(payment_service)
         self.metrics = BatcherMetrics()
+        accounts = AccountBook(chain, self.market.latest_block)
         policy = BuildPolicy(BatchLimits(100, 10**9), frozenset(), 32, 100)
-        self.builder = BatchBuilder(db, chain, self.subscriptions, self.metrics, payment_service, policy)
+        self.builder = BatchBuilder(
+            db, chain, accounts, self.subscriptions, self.metrics, payment_service, policy
+        )
         self.poster = BatchPoster(
             db=db,
             chain=chain,

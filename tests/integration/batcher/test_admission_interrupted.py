@@ -8,6 +8,7 @@ import pytest
 from eth_account import Account
 from psycopg.errors import UniqueViolation
 
+from aligned.batcher.accounts import AccountBook
 from aligned.batcher.admission import Admission, Admitted, Policy, Ticket
 from aligned.batcher.entry import Entry
 from aligned.batcher.examiner import Examiner
@@ -51,7 +52,7 @@ class Process:
         self.market = MarketFeed(chain, 600.0)
         self.admission = Admission(
             db=db,
-            accounts=chain,
+            accounts=AccountBook(chain, self.market.latest_block),
             market=self.market,
             examiner=Examiner(ValidPool(1), self.entry, metrics),
             signer=ReceiptSigner(Account.from_key(BATCHER_KEY), CHAIN_ID, PAYMENT_SERVICE),
@@ -62,9 +63,9 @@ class Process:
             watch=PostingWatch(900.0),
         )
 
-    async def admit(self, user: User, salt: int, max_fee_wei: int = MAX_FEE_WEI) -> Admitted:
+    async def admit(self, user: User, salt: int, max_fee_wei: int = MAX_FEE_WEI, nonce: int = 0) -> Admitted:
         message = decode_client_message(
-            encode(user.message(small(salt), 0, max_fee_wei=max_fee_wei)), 1 << 20
+            encode(user.message(small(salt), nonce, max_fee_wei=max_fee_wei)), 1 << 20
         )
         assert isinstance(message, Submission)
         return await self.admission.admit(Ticket(message, Client("192.0.2.1")))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 from aligned_native import merkle_root
 
 from aligned.batcher import batches, queue
+from aligned.batcher.accounts import AccountBook
 from aligned.batcher.batches import Batch
 from aligned.batcher.builder import BatchBuilder, BuildPolicy
 from aligned.batcher.metrics import BatcherMetrics
@@ -43,7 +45,8 @@ class Line:
     def limit(self, limits: BatchLimits) -> None:
         services = Subscriptions(PAYMENT_SERVICE), BatcherMetrics()
         policy = BuildPolicy(limits, frozenset(), 32, 100)
-        self._builder = BatchBuilder(self._db, self._chain, *services, PAYMENT_SERVICE, policy)
+        accounts = AccountBook(self._chain, count().__next__)
+        self._builder = BatchBuilder(self._db, self._chain, accounts, *services, PAYMENT_SERVICE, policy)
 
     async def put(self, *proofs: VerificationData) -> None:
         async with self._db.transaction() as conn:
