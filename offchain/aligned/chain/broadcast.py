@@ -11,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 
 from aligned.chain.client import ChainClient, hex_bytes
 from aligned.chain.errors import FEES_ABOVE_CAP, INSUFFICIENT_FUNDS
-from aligned.chain.fees import Caps, Fees, Prices, bumped, market_fees, too_dear
+from aligned.chain.fees import Caps, Fees, Limit, Prices, bumped, market_fees, too_dear
 from aligned.chain.journal import Journal
 from aligned.chain.journal_rows import Attempt, Request
 from aligned.chain.kzg import Sidecar, sidecar_of
@@ -203,17 +203,25 @@ class Broadcaster:
     async def offer(self, request: Request) -> Fees:
         """The market's offer, within what the request may offer.
 
+        Raises:
+            DependencyError: fees_above_cap.
+        """
+        return await self.offer_within(request.key, request.limit, with_blobs=bool(request.blobs))
+
+    async def offer_within(self, key: str, limit: Limit, *, with_blobs: bool) -> Fees:
+        """The same for a request that is not made yet.
+
         One that could not be mined is not begun where that was asked for, or where raising it costs double (blobs).
 
         Raises:
             DependencyError: fees_above_cap.
         """
-        prices = await read_prices(self._client, with_blobs=bool(request.blobs))
-        caps = request.limit.within(self._caps)
-        is_bounded = request.blobs or request.limit.max_fee_wei is not None
+        prices = await read_prices(self._client, with_blobs=with_blobs)
+        caps = limit.within(self._caps)
+        is_bounded = with_blobs or limit.max_fee_wei is not None
         if is_bounded and too_dear(prices, caps):
-            _log.warning("waiting_for_lower_fees", key=request.key, prices=prices, caps=caps)
-            raise DependencyError(FEES_ABOVE_CAP, f"{request.key}: {prices}, {caps}")
+            _log.warning("waiting_for_lower_fees", key=key, prices=prices, caps=caps)
+            raise DependencyError(FEES_ABOVE_CAP, f"{key}: {prices}, {caps}")
         return market_fees(prices, caps)
 
 

@@ -50,16 +50,19 @@ class Limit:
     Attributes:
         max_fee_wei: most per gas; None: only the account's caps hold.
         give_up_after_s: it is cancelled when the chain asks for more for so long; None: it waits.
+        max_blob_fee_wei: most per blob gas; None: only the account's cap holds.
     """
 
     max_fee_wei: int | None = None
     give_up_after_s: float | None = None
+    max_blob_fee_wei: int | None = None
 
     def within(self, caps: Caps) -> Caps:
         """The lower of both bounds."""
-        if self.max_fee_wei is None:
-            return caps
-        return replace(caps, max_fee_wei=min(caps.max_fee_wei, self.max_fee_wei))
+        gas = caps.max_fee_wei if self.max_fee_wei is None else min(caps.max_fee_wei, self.max_fee_wei)
+        if self.max_blob_fee_wei is None:
+            return replace(caps, max_fee_wei=gas)
+        return Caps(gas, min(caps.blob_fee_wei, self.max_blob_fee_wei))
 
 
 UNLIMITED = Limit()

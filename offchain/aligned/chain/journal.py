@@ -77,8 +77,8 @@ class Journal:
         """A new request."""
         await conn.execute(
             "INSERT INTO tx_request (chain_id, account, key, nonce, to_address, data, value_wei, gas_limit, state,"
-            " blobs, blob_hashes, max_fee_wei, give_up_after_s)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " blobs, blob_hashes, max_fee_wei, give_up_after_s, max_blob_fee_wei)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 *self._owner,
                 request.key,
@@ -92,6 +92,7 @@ class Journal:
                 b"".join(request.blob_hashes),
                 request.limit.max_fee_wei,
                 request.limit.give_up_after_s,
+                request.limit.max_blob_fee_wei,
             ),
         )
 
@@ -117,9 +118,9 @@ class Journal:
     async def set_limit(self, conn: Connection, key: str, limit: Limit) -> None:
         """What the request may offer from now on; one that was given up stays so."""
         await conn.execute(
-            "UPDATE tx_request SET max_fee_wei = %s, give_up_after_s = %s"
+            "UPDATE tx_request SET max_fee_wei = %s, give_up_after_s = %s, max_blob_fee_wei = %s"
             " WHERE chain_id = %s AND account = %s AND key = %s AND NOT gave_up",
-            (limit.max_fee_wei, limit.give_up_after_s, *self._owner, key),
+            (limit.max_fee_wei, limit.give_up_after_s, limit.max_blob_fee_wei, *self._owner, key),
         )
 
     async def set_dear(self, conn: Connection, key: str, *, is_dear: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from aligned.chain.client import hex_bytes, log_entry, to_bytes
@@ -98,9 +99,13 @@ def request_of(row: dict[str, Any]) -> Request:
         error=row["error"],
         blobs=_parts(row["blobs"], BLOB_BYTES),
         blob_hashes=_parts(row["blob_hashes"], 32),
-        limit=Limit(None if row["max_fee_wei"] is None else int(row["max_fee_wei"]), row["give_up_after_s"]),
+        limit=Limit(_number(row["max_fee_wei"]), row["give_up_after_s"], _number(row["max_blob_fee_wei"])),
         gave_up=row["gave_up"],
     )
+
+
+def _number(value: Decimal | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _parts(data: bytes, size: int) -> tuple[bytes, ...]:

@@ -87,6 +87,7 @@ class TxSender:
         *,
         max_fee_wei: int | None = None,
         give_up_after_s: float | None = None,
+        max_blob_fee_wei: int | None = None,
     ) -> Receipt:
         """Gets the call mined once, whatever happens in between; the same key again returns the same result.
 
@@ -103,6 +104,7 @@ class TxSender:
             give_up_after_s: when the chain has asked for more than that for so long, an empty transfer to ourselves
                 takes the nonce instead: 21,000 gas (with blobs: one blob too) at most at the account's caps. None:
                 it waits, and what has a higher nonce waits with it.
+            max_blob_fee_wei: as `max_fee_wei`, per blob gas.
 
         Raises:
             TxReverted: refused in simulation (nothing sent, the key is free again) or on chain.
@@ -115,7 +117,7 @@ class TxSender:
                 fees_above_cap for a transaction with `max_fee_wei` or blobs that is not begun yet (nothing sent,
                 the key is free).
         """
-        limit = Limit(max_fee_wei, give_up_after_s)
+        limit = Limit(max_fee_wei, give_up_after_s, max_blob_fee_wei)
         wanted = await asyncio.to_thread(new_request, key, to, data, value, gas or 0, tuple(blobs), limit)
         try:
             # Whoever waits here for the chain is not stuck.
@@ -124,6 +126,10 @@ class TxSender:
                     return await self._run(wanted, done)
         except TimeoutError as error:
             raise DependencyError(TX_TIMEOUT, f"{key} not settled after {timeout_s} s") from error
+
+    async def refuse_dear(self, key: str, limit: Limit, *, with_blobs: bool) -> None:
+        """Raises DependencyError (fees_above_cap) when `send` would not begin it at what the chain asks now."""
+        await self._broadcaster.offer_within(key, limit, with_blobs=with_blobs)
 
     async def pending_elsewhere(self, key: str) -> bytes | None:
         """Another account (20 bytes) over this database whose transaction for `key` may still be mined."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aligned.chain.fees import Prices
+from aligned.chain.fees import Limit, Prices
 from aligned.core.aggregation import blob_count
 
 DAY_S = 86_400
@@ -73,3 +73,33 @@ def is_affordable(costs: Costs, bill: Bill | None) -> bool:
     if bill.cost_wei <= bill.paid_wei:
         return True
     return bill.spent_wei + bill.cost_wei <= costs.daily_budget_wei * bill.window_s / DAY_S
+
+
+def transaction_wei(costs: Costs, paid_wei: int, spent_wei: int, window_s: float) -> int:
+    """Most that an aggregation's transaction may cost: what its proofs paid, or what is left of the budget.
+
+    Proving is paid for by then, and comes off.
+    """
+    left_wei = int(costs.daily_budget_wei * window_s / DAY_S) - spent_wei
+    return max(paid_wei, left_wei) - costs.proving_wei
+
+
+def limit(costs: Costs, prices: Prices, count: int, most_wei: int, give_up_after_s: float) -> Limit:
+    """What it may offer per gas and per blob gas, so that both together never cost more than `most_wei`.
+
+    Half of what today's prices leave of it is for a dearer gas, half for a dearer blob gas; where they leave nothing,
+    both are bounded below today's prices, in the same ratio.
+    """
+    blobs = blob_count(count)
+    gas, blob_gas = costs.execution_gas + costs.blob_execution_gas * blobs, BLOB_GAS * blobs
+    price_wei = max(1, prices.base_fee_wei + prices.tip_wei)
+    blob_price_wei = max(1, prices.blob_base_fee_wei or 0)
+
+    cost = gas * price_wei + blob_gas * blob_price_wei
+    spare_wei = (most_wei - cost) // 2
+    if spare_wei >= 0:
+        return Limit(price_wei + spare_wei // gas, give_up_after_s, blob_price_wei + spare_wei // blob_gas)
+    most_wei = max(0, most_wei)
+    return Limit(
+        max(1, price_wei * most_wei // cost), give_up_after_s, max(1, blob_price_wei * most_wei // cost)
+    )

@@ -11,6 +11,7 @@ from aligned.chain.contracts import AggregationService
 from aligned.chain.sender import TxSender
 from aligned.core.aggregation import AggregationSystem
 from aligned.loops import Backoff
+from aligned.proof_aggregator.budget import Costs
 from aligned.proof_aggregator.metrics import ProofAggregatorMetrics
 from aligned.provers.base import ProvingEngine
 from aligned.storage.objects import ObjectStore
@@ -40,6 +41,7 @@ class Patience:
     poll_s: float
     max_attempts: int
     backoff: Backoff
+    give_up_after_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Context:
 
     Attributes:
         final_blocks: blocks after which a root counts as final; 0: the chain's finalized block decides.
-        proving_cost_wei: estimate of what it costs to prove one aggregation.
+        costs: of an aggregation, and the budget for them.
         input_dir: where proofs lie while they are proved.
         engine_dir: where the engines keep results.
     """
@@ -61,7 +63,7 @@ class Context:
     lines: Mapping[AggregationSystem, Line]
     metrics: ProofAggregatorMetrics
     patience: Patience
-    proving_cost_wei: int
+    costs: Costs
     input_dir: Path
     engine_dir: Path
     max_proof_bytes: int

@@ -7,7 +7,7 @@ import structlog
 from aligned.core.errors import CHAIN_UNAVAILABLE, ConflictError, DependencyError
 from aligned.proof_aggregator.context import Context
 from aligned.proof_aggregator.records import RootRevoked, find_record
-from aligned.storage.aggregation import aggregations, leases
+from aligned.storage.aggregation import aggregations, leases, setbacks
 from aligned.storage.aggregation.aggregations import AggregationJob, Mined
 
 REVOKED = "the root was revoked on chain"
@@ -87,7 +87,7 @@ class Follower:
 
     async def _revoked(self, job: AggregationJob) -> None:
         async with self._context.db.transaction() as conn:
-            await aggregations.revoked(conn, job.root, REVOKED)
+            await setbacks.revoked(conn, job.root, REVOKED)
         self._context.metrics.revoked.inc()
         log.critical("root_revoked", aggregation=job.id, root=job.root)
 

@@ -6,7 +6,8 @@ import asyncio
 
 import structlog
 
-from aligned.chain.errors import FEES_ABOVE_CAP, TxReverted
+from aligned.chain.errors import FEES_ABOVE_CAP, TxCancelled, TxReverted
+from aligned.chain.fees import Limit
 from aligned.chain.outcome import Receipt
 from aligned.chain.sender import Done
 from aligned.core.errors import AlignedError, ConflictError, DependencyError, PaymentError
@@ -15,7 +16,8 @@ from aligned.proof_aggregator.blobs import Expected, expect
 from aligned.proof_aggregator.context import Context, Line
 from aligned.proof_aggregator.held import held
 from aligned.proof_aggregator.records import RootRevoked, find_record, is_recorded
-from aligned.storage.aggregation import aggregations, chunks, leases
+from aligned.proof_aggregator.spending import limit_of
+from aligned.storage.aggregation import aggregations, chunks, leases, setbacks
 from aligned.storage.aggregation.aggregations import AggregationJob, Mined
 
 # Reverts that say "not now" and nothing about the proof.
@@ -60,19 +62,28 @@ class Publisher:
         if expected is None:
             await self._discard(job)
             return
-        if job.state == "proved":
-            paths = [expected.tree.path(index) for index in range(job.leaf_count)]
-            async with self._context.db.transaction() as conn:
-                await aggregations.submitted(conn, job, paths)
-            log.info("aggregation_submitted", aggregation=job.id, root=job.root)
         try:
-            await self._record(job, await self._send(job, expected))
+            limit = await limit_of(self._context, job)
+            if job.state == "proved":
+                await self._submit(job, expected, limit)
+            await self._record(job, await self._send(job, expected, limit))
         except RootRevoked as error:
             await self._begin_anew(job, error)
+        except TxCancelled as error:
+            await self._take_back(job, error)
         except TxReverted as error:
             await self._refused(job, error)
         except (DependencyError, PaymentError) as error:
             await self._postpone(job, error)
+
+    async def _submit(self, job: AggregationJob, expected: Expected, limit: Limit) -> None:
+        """Its users see it as submitted only when it goes to the chain: not while that asks for too much."""
+        if not await is_recorded(self._context, job.root):
+            await self._context.sender.refuse_dear(request_key(job.id), limit, with_blobs=True)
+        paths = [expected.tree.path(index) for index in range(job.leaf_count)]
+        async with self._context.db.transaction() as conn:
+            await aggregations.submitted(conn, job, paths)
+        log.info("aggregation_submitted", aggregation=job.id, root=job.root)
 
     async def _checked(self, job: AggregationJob) -> Expected | None:
         """Nothing is sent that does not follow from the commitments in the database: None then."""
@@ -93,7 +104,7 @@ class Publisher:
         self._context.metrics.failed(job.system, "send", "wrong_public_values")
         log.critical("aggregation_not_of_its_commitments", aggregation=job.id)
 
-    async def _send(self, job: AggregationJob, expected: Expected) -> Receipt:
+    async def _send(self, job: AggregationJob, expected: Expected, limit: Limit) -> Receipt:
         assert job.public_values is not None
         assert job.proof is not None
         service = self._context.service
@@ -112,6 +123,9 @@ class Publisher:
             done=done,
             timeout_s=self._context.patience.send_timeout_s,
             blobs=expected.blobs,
+            max_fee_wei=limit.max_fee_wei,
+            give_up_after_s=limit.give_up_after_s,
+            max_blob_fee_wei=limit.max_blob_fee_wei,
         )
 
     async def _refuse_second_payer(self, job: AggregationJob, done: Done) -> None:
@@ -127,7 +141,8 @@ class Publisher:
         else:
             where = await find_record(self._context, job.root)
             log.info("root_of_another_sender", aggregation=job.id, tx_hash=where.tx_hash)
-        cost_wei = None if receipt.tx is None else receipt.tx.fee_wei + self._context.proving_cost_wei
+        spent_wei = self._context.costs.proving_wei + job.cancelled_wei
+        cost_wei = None if receipt.tx is None else receipt.tx.fee_wei + spent_wei
         async with self._context.db.transaction() as conn:
             await aggregations.mined(conn, job, where, cost_wei)
         name, metrics = job.system.wire_name, self._context.metrics
@@ -163,6 +178,15 @@ class Publisher:
         log.error("aggregation_root_is_revoked", aggregation=job.id, root=job.root)
         async with self._context.db.transaction() as conn:
             await aggregations.failed(conn, job, error.message, root_revoked=True)
+
+    async def _take_back(self, job: AggregationJob, error: TxCancelled) -> None:
+        """The chain asked for more than it may cost for too long. It waits, proved, until that is not so any more."""
+        self._context.metrics.blocked.labels(job.system.wire_name).set(1)
+        self._context.metrics.failed(job.system, "send", error.code)
+        log.warning("aggregation_cancelled", aggregation=job.id, fee_wei=str(error.fee_wei))
+        delay_s = self._context.patience.backoff.after(1)
+        async with self._context.db.transaction() as conn:
+            await setbacks.cancelled(conn, job, str(error), error.tx_hash, error.fee_wei, delay_s)
 
     async def _postpone(self, job: AggregationJob, error: AlignedError) -> None:
         patience = self._context.patience

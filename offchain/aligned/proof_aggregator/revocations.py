@@ -10,7 +10,7 @@ from aligned.chain.cursor import EventCursor
 from aligned.chain.types import LogEntry
 from aligned.proof_aggregator.context import Context
 from aligned.proof_aggregator.follower import REVOKED
-from aligned.storage.aggregation import aggregations
+from aligned.storage.aggregation import setbacks
 from aligned.storage.postgres import Connection
 
 CURSOR_NAME = "revocations"
@@ -50,6 +50,6 @@ class Revocations:
     async def handle(self, conn: Connection, logs: list[LogEntry]) -> None:
         """Writes what the logs say."""
         for entry in logs:
-            if await aggregations.revoked(conn, entry.topics[1], REVOKED):
+            if await setbacks.revoked(conn, entry.topics[1], REVOKED):
                 self._context.metrics.revoked.inc()
                 log.critical("root_revoked", root=entry.topics[1])

@@ -88,7 +88,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             lines=lines,
             metrics=ProofAggregatorMetrics(),
             patience=patience_of(own),
-            proving_cost_wei=own.proving_cost_gwei * _GWEI,
+            costs=costs_of(own),
             input_dir=own.result_dir.absolute() / "inputs",
             engine_dir=engine_dir(own),
             max_proof_bytes=own.max_proof_bytes,
@@ -101,7 +101,9 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
 def patience_of(own: ProofAggregatorSettings) -> Patience:
     """Times out of the settings."""
     backoff = Backoff(own.retry_s, own.max_retry_s)
-    return Patience(own.lease_s, own.send_timeout_s, own.poll_s, own.max_attempts, backoff)
+    return Patience(
+        own.lease_s, own.send_timeout_s, own.poll_s, own.max_attempts, backoff, own.give_up_after_s
+    )
 
 
 def costs_of(own: ProofAggregatorSettings) -> Costs:

@@ -195,6 +195,12 @@ class ProofAggregatorSettings(KeySettings):
     send_timeout_s: float = Field(
         default=600.0, gt=0, description="wait for a transaction before it is looked at afresh"
     )
+    give_up_after_s: float = Field(
+        default=600.0,
+        gt=0,
+        description="time for which gas or blob gas may cost more than an aggregation's proofs paid and the budget"
+        " has left, until its pending transaction is cancelled; it is sent again when it is cheap enough",
+    )
     final_blocks: int = Field(
         default=0,
         ge=0,

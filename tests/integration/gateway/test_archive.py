@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aligned.storage.aggregation import aggregations
+from aligned.storage.aggregation import setbacks
 from aligned.storage.postgres import Database
 from tests.integration.gateway.aggregated import aggregate
 from tests.integration.gateway.running import Running
@@ -21,7 +21,7 @@ async def _submit(gateway: Running, user: Submitter, *proofs: Proof, first_nonce
 
 async def _revoke(db: Database, root: bytes) -> None:
     async with db.transaction() as conn:
-        assert await aggregations.revoked(conn, root, REASON)
+        assert await setbacks.revoked(conn, root, REASON)
 
 
 def _path(root: bytes) -> str:

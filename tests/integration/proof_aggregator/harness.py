@@ -57,7 +57,14 @@ POLICY = Policy(
     costs=Costs(execution_gas=250_000, blob_execution_gas=60_000, proving_wei=0, daily_budget_wei=0),
     daily_at_s=None,
 )
-PATIENCE = Patience(lease_s=30, send_timeout_s=300, poll_s=0.02, max_attempts=2, backoff=Backoff(0.01, 0.05))
+PATIENCE = Patience(
+    lease_s=30,
+    send_timeout_s=300,
+    poll_s=0.02,
+    max_attempts=2,
+    backoff=Backoff(0.01, 0.05),
+    give_up_after_s=600,
+)
 _numbers = itertools.count()
 
 
@@ -233,7 +240,7 @@ def make_parts(
         lines={system: Line(system, engine, PROGRAMS[system]) for system in (SP1, RISC0)},
         metrics=ProofAggregatorMetrics(),
         patience=replace(PATIENCE, **options.pop("patience", {})),
-        proving_cost_wei=options.pop("proving_cost_wei", 0),
+        costs=options.pop("costs", POLICY.costs),
         input_dir=folder / "inputs",
         engine_dir=engine_dir,
         max_proof_bytes=1 << 20,

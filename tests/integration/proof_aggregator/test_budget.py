@@ -150,7 +150,7 @@ async def test_budget__no_prices__nothing_begins(
 
 
 async def test_mined__what_it_cost_is_written_and_shown(shared_rig: AggregationRig, make: MakeParts) -> None:
-    parts = make(shared_rig, proving_cost_wei=PROVING_WEI)
+    parts = make(shared_rig, costs=replace(POLICY.costs, proving_wei=PROVING_WEI))
     await record(parts.db, payment(amount_wei=30, proofs=10))
     await parts.add(3)
     await pay_for_all(parts)

@@ -130,7 +130,7 @@ async def test_publish__fees_above_the_cap__waits_and_goes_on_when_they_fall(
     own_rig.node.mine()
     await parts.publish()
     (row,) = await parts.rows("SELECT state, attempts, last_error FROM aggregations")
-    assert (row["state"], row["attempts"], "fees_above_cap" in row["last_error"]) == ("submitted", 0, True)
+    assert (row["state"], row["attempts"], "fees_above_cap" in row["last_error"]) == ("proved", 0, True)
     assert 'blocked{system="sp1"} 1.0' in parts.context.metrics.render().decode()
     assert await parts.count("tx_attempt") == 0
     own_rig.node.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from aligned.storage.aggregation import aggregations
+from aligned.storage.aggregation import aggregations, setbacks
 from aligned.storage.aggregation.aggregations import AggregationJob
 from aligned.storage.postgres import Connection
 from tests.integration.proof_aggregator.harness import Parts
@@ -66,7 +66,7 @@ async def test_repeated__root_becomes_final_meanwhile__the_second_one_is_final_t
     ("change", "first_state", "free"),
     [
         (lambda conn, job: aggregations.failed(conn, job, "refused"), "proving", 2),
-        (lambda conn, job: aggregations.revoked(conn, job.root, "revoked"), "rejected", 1),
+        (lambda conn, job: setbacks.revoked(conn, job.root, "revoked"), "rejected", 1),
     ],
 )
 async def test_repeated__aggregation_fails_meanwhile__the_second_one_is_not_joined_to_it(

@@ -16,6 +16,8 @@ from aligned.proof_aggregator.budget import (
     cost_wei,
     fee_wei,
     is_affordable,
+    limit,
+    transaction_wei,
     window_s,
 )
 from aligned.proof_aggregator.service import policy_of
@@ -157,3 +159,33 @@ def test_economics__without_a_budget_and_quick__what_it_was() -> None:
     run.run(100)
     assert len(run.begun) == 100
     assert run.loss_wei > 90 * SUBSCRIPTION_WEI
+
+
+@given(
+    base_fee_wei=st.integers(0, 10**13),
+    tip_wei=st.integers(0, 10**11),
+    blob_fee_wei=st.none() | st.integers(0, 10**12),
+    count=st.integers(1, 23_808),
+    most_wei=st.integers(-(10**18), 10**19),
+)
+def test_limit__both_prices_at_it__cost_no_more_than_that(
+    base_fee_wei: int, tip_wei: int, blob_fee_wei: int | None, count: int, most_wei: int
+) -> None:
+    prices = Prices(base_fee_wei, tip_wei, blob_fee_wei)
+    found = limit(COSTS, prices, count, most_wei, 1.0)
+    assert found.max_fee_wei is not None
+    assert found.max_blob_fee_wei is not None
+    assert min(found.max_fee_wei, found.max_blob_fee_wei) >= 1
+    at_it = fee_wei(COSTS, Prices(found.max_fee_wei, 0, found.max_blob_fee_wei), count)
+    one_more_wei = fee_wei(COSTS, Prices(1, 0, 1), count)  # nothing is offered below 1 wei
+    assert at_it <= max(most_wei, 0) + one_more_wei
+    if fee_wei(COSTS, prices, count) <= most_wei:
+        assert found.max_fee_wei >= base_fee_wei + tip_wei
+        assert found.max_blob_fee_wei >= (blob_fee_wei or 0)
+
+
+def test_transaction__what_was_paid_or_what_the_window_has_left__less_the_proving() -> None:
+    assert transaction_wei(COSTS, 5_000, 400, DAY_S) == 5_000 - 7
+    assert transaction_wei(COSTS, 0, 400, DAY_S) == 1_000 - 400 - 7
+    assert transaction_wei(COSTS, 0, 400, 2 * DAY_S) == 2_000 - 400 - 7
+    assert transaction_wei(COSTS, 0, 3_000, DAY_S) < 0

@@ -15,7 +15,8 @@ TABLE: LiteralString = "aggregations"
 ROOT_REVOKED = "root_revoked"
 _COLUMNS: LiteralString = (
     "t.system, t.level, t.state, t.root, t.leaf_count, t.program_id, t.public_values, t.proof, t.tx_hash,"
-    " t.block_number, t.block_hash, t.attempts, t.paid_wei, extract(epoch FROM now() - t.created_at)::float8 AS age_s"
+    " t.block_number, t.block_hash, t.attempts, t.paid_wei, t.cancelled_wei,"
+    " extract(epoch FROM now() - t.created_at)::float8 AS age_s"
 )
 _OPEN: LiteralString = "state = %s AND system = ANY(%s)"
 _INSERT = """
@@ -63,20 +64,6 @@ _FREE_CHUNKS = """
 UPDATE chunks SET state = 'proved', aggregation_id = NULL, position = NULL, repeated = FALSE
 WHERE aggregation_id = %s RETURNING id
 """
-_REVOKE = """
-UPDATE aggregations SET state = 'failed', revoked = TRUE, last_error = %s, lease_token = lease_token + 1,
-                        leased_until = 'epoch', updated_at = now()
-WHERE root = %s AND state IN ('submitted', 'mined', 'final') RETURNING id
-"""
-_REVOKE_PROOFS = """
-WITH gone AS (
-    UPDATE proofs SET state = 'rejected', reject_code = %s, reject_reason = %s, updated_at = now()
-    WHERE aggregation_id = %s AND state IN ('submitted', 'mined', 'final') RETURNING quota_id
-), counted AS (SELECT quota_id, count(*) AS proofs FROM gone WHERE quota_id IS NOT NULL GROUP BY quota_id
-), held AS (SELECT quotas.id, counted.proofs FROM quotas JOIN counted ON quotas.id = quota_id
-            ORDER BY valid_until_s, id FOR NO KEY UPDATE OF quotas)
-UPDATE quotas SET used = greatest(used - held.proofs, 0) FROM held WHERE quotas.id = held.id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +84,7 @@ class AggregationJob:
     block_hash: bytes | None
     attempts: int
     paid_wei: int
+    cancelled_wei: int
     age_s: float
 
     @property
@@ -200,6 +188,7 @@ async def lease(
         return None
     held, row = taken
     typed = {"system": AggregationSystem(row["system"]), "paid_wei": int(row["paid_wei"])}
+    typed["cancelled_wei"] = int(row["cancelled_wei"])
     return AggregationJob(held, **row | typed)
 
 
@@ -284,14 +273,6 @@ async def failed(
     await leases.write(conn, TABLE, job.lease, changes + leases.RELEASE, fields)
     await conn.execute(_FREE_PROOFS, (job.id,))
     return [row["id"] for row in await (await conn.execute(_FREE_CHUNKS, (job.id,))).fetchall()]
-
-
-async def revoked(conn: Connection, root: bytes, reason: str) -> bool:
-    """The contract's guardian revoked the root: it is failed, its proofs are rejected and their quota is given back."""
-    row = await (await conn.execute(_REVOKE, (reason, root))).fetchone()
-    if row is not None:
-        await conn.execute(_REVOKE_PROOFS, (ROOT_REVOKED, reason, row["id"]))
-    return row is not None
 
 
 async def _move_proofs(conn: Connection, aggregation_id: int, state: str) -> None:

@@ -20,7 +20,10 @@ ORDER BY id DESC LIMIT 1
 """
 _SPENT = """
 SELECT coalesce(sum(cost_wei), 0) AS spent_wei FROM aggregations
-WHERE created_at > now() - make_interval(secs => %s) AND cost_wei > paid_wei
+WHERE created_at > now() - make_interval(secs => %s) AND cost_wei > paid_wei AND id IS DISTINCT FROM %s
+"""
+_OLDEST = """
+SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 AS age_s FROM proofs WHERE aggregation_id = %s
 """
 _REVOKED = "SELECT 1 FROM aggregations WHERE revoked AND root = %s LIMIT 1"
 _PROVING = "SELECT 1 FROM aggregations WHERE state = 'proving' AND system = %s LIMIT 1"
@@ -43,10 +46,21 @@ async def last_created_s(conn: Connection, system: AggregationSystem) -> float |
     return None if row is None else row["at_s"]
 
 
-async def spent_wei(conn: Connection, window_s: float) -> int:
-    """What those cost that began in the last `window_s` seconds and were not paid for by their proofs."""
-    row = await (await conn.execute(_SPENT, (window_s,))).fetchone()
+async def spent_wei(conn: Connection, window_s: float, but_for: int | None = None) -> int:
+    """What those cost that began in the last `window_s` seconds and were not paid for by their proofs.
+
+    Args:
+        but_for: an aggregation that is left out.
+    """
+    row = await (await conn.execute(_SPENT, (window_s, but_for))).fetchone()
     return 0 if row is None else int(row["spent_wei"])
+
+
+async def oldest_age_s(conn: Connection, aggregation_id: int) -> float:
+    """How long the oldest proof of an aggregation has waited, in seconds."""
+    row = await (await conn.execute(_OLDEST, (aggregation_id,))).fetchone()
+    assert row is not None
+    return float(row["age_s"])
 
 
 async def is_revoked(conn: Connection, root: bytes) -> bool:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from aligned_native import keccak256
 
 from aligned.core.aggregation import AggregationSystem
-from aligned.storage.aggregation import aggregations, chunks, leases, payments, queue, submissions
+from aligned.storage.aggregation import aggregations, chunks, leases, payments, queue, setbacks, submissions
 from aligned.storage.aggregation.accounts import Now
 from aligned.storage.aggregation.submissions import Submission
 from aligned.storage.postgres import Connection, Database
@@ -141,7 +141,7 @@ async def _mined_roots(db: Database, count: int) -> list[bytes]:
 
 async def test_revoked__many_roots_at_once__quota_is_given_back_once_each(db: Database) -> None:
     roots = await _mined_roots(db, CALLS)
-    calls = [transaction(db, partial(aggregations.revoked, root=root, reason="revoked")) for root in roots]
+    calls = [transaction(db, partial(setbacks.revoked, root=root, reason="revoked")) for root in roots]
     assert await together(db, *calls) == [True] * CALLS
     assert [used for _, used, _ in await quotas(db)] == [0, 0]
 
