@@ -114,14 +114,16 @@ class SyncAggregationClient:
     ) -> Receipt:
         """Waits until a proof's aggregation is in a block, or is final.
 
-        The path is recomputed here; "mined" and "final" are the gateway's word, `verify_inclusion` asks the chain.
-        While the gateway does not answer, it goes on waiting; one that lets nobody wait is asked now and then.
+        The path is recomputed here, and the contract is asked for the root: while it has none, or has revoked it,
+        the proof is not there, whatever the gateway says. "final" is the gateway's word. While gateway or chain do not
+        answer, it goes on waiting; a gateway that lets nobody wait is asked now and then.
 
         Args:
             ticket: a receipt, or the id in it.
 
         Raises:
-            ProofError: the proof was rejected, with the reason; invalid_proof: the path does not lead to the root.
+            ProofError: the proof was rejected, with the reason (root_revoked: submit it again); invalid_proof: the path
+                does not lead to the root.
             DependencyError: timeout, with the state it was in.
         """
         return self._portal.run(self._client.wait(ticket, until=until, timeout_s=timeout_s))

@@ -138,14 +138,16 @@ class AggregationClient:
     ) -> Receipt:
         """Waits until a proof's aggregation is in a block, or is final.
 
-        The path is recomputed here; "mined" and "final" are the gateway's word, `verify_inclusion` asks the chain.
-        While the gateway does not answer, it goes on waiting; one that lets nobody wait is asked now and then.
+        The path is recomputed here, and the contract is asked for the root: while it has none, or has revoked it,
+        the proof is not there, whatever the gateway says. "final" is the gateway's word. While gateway or chain do not
+        answer, it goes on waiting; a gateway that lets nobody wait is asked now and then.
 
         Args:
             ticket: a receipt, or the id in it.
 
         Raises:
-            ProofError: the proof was rejected, with the reason; invalid_proof: the path does not lead to the root.
+            ProofError: the proof was rejected, with the reason (root_revoked: submit it again); invalid_proof: the path
+                does not lead to the root.
             DependencyError: timeout, with the state it was in.
         """
         waiting, may_wait = Deadline(timeout_s), True
@@ -160,11 +162,20 @@ class AggregationClient:
                 continue
             if found.reject is not None:
                 raise ProofError(found.reject.code, found.reject.reason)
+            missing = f"state {found.state}, wanted {until}"
             if has_reached(found.state, until):
                 _same_proof(ticket, found)
                 check_receipt(found)
+                missing = await self._missing_on_chain(found)
+            if not missing:
                 return found
-            await waiting.pause(f"state {found.state}, wanted {until}")
+            await waiting.pause(missing)
+
+    async def _missing_on_chain(self, receipt: Receipt) -> str:
+        try:
+            return await self._roots.why_not(receipt)
+        except DependencyError as error:
+            return f"{error.code}: {error.message}"
 
     async def receipts(
         self,

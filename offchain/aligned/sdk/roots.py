@@ -32,6 +32,23 @@ class Roots:
             place.root, system, receipt.program_id, public_inputs, index, path
         )
 
+    async def why_not(self, receipt: Receipt) -> str:
+        """Why the receipt's root does not count as the contract has it now; "" if it does.
+
+        Raises:
+            ProofError: not_aggregated.
+        """
+        root = placement(receipt)[0].root
+        record = await self._service.aggregated_root(root)
+        if record is None:
+            return f"the chain has no root 0x{root.hex()} (yet, or any more)"
+        if record.revoked:
+            return (
+                f"root 0x{root.hex()} is revoked on chain: the proof is aggregated again, or rejected (root_revoked)"
+                " with its quota back; look at its status"
+            )
+        return ""
+
     async def find(self, root: bytes) -> RootOnChain:
         """The record of a root, and the blobs of the transaction that recorded it.
 

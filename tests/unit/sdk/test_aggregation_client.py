@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
 
+from aligned.chain.contracts import AggregationService
 from aligned.core.errors import AlignedError, DependencyError, ProofError, ProtocolError
 from aligned.sdk.aggregation import AggregationClient
 from aligned.sdk.aggregation_models import read_receipt
@@ -21,9 +23,22 @@ Answer = httpx.Response | Exception
 ID = receipt_fields()["id"]
 
 
+class Contract:
+    """What the chain says of any root, the last answer for ever: recorded or not, revoked, or nothing at all."""
+
+    def __init__(self, *answers: str) -> None:
+        self._left = list(answers)
+
+    async def aggregated_root(self, _root: bytes) -> SimpleNamespace | None:
+        found = self._left.pop(0) if len(self._left) > 1 else self._left[0]
+        if found == "silent":
+            raise DependencyError("chain_unavailable", "no answer")
+        return None if found == "none" else SimpleNamespace(revoked=found == "revoked")
+
+
 @asynccontextmanager
-async def client_of(*answers: Answer) -> AsyncIterator[AggregationClient]:
-    """A client of a gateway that gives these answers, the last one for ever."""
+async def client_of(*answers: Answer, roots: tuple[str, ...] = ("good",)) -> AsyncIterator[AggregationClient]:
+    """A client of a gateway that gives these answers, the last one for ever, and of a chain with such a root."""
     left = list(answers)
 
     def handle(_request: httpx.Request) -> httpx.Response:
@@ -34,6 +49,7 @@ async def client_of(*answers: Answer) -> AsyncIterator[AggregationClient]:
 
     async with AggregationClient(DEVNET_AGGREGATION) as client:
         client._gateway = GatewayHttp("http://gateway", httpx.MockTransport(handle))
+        client._roots._service = cast(AggregationService, Contract(*roots))
         yield client
 
 
@@ -89,6 +105,31 @@ async def test_wait__rejected__the_gateways_code_and_reason() -> None:
             await client.wait(ID, timeout_s=5)
 
 
+@pytest.mark.parametrize("state", ["mined", "final"])
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [("revoked", "is revoked on chain"), ("none", "has no root"), ("silent", "chain_unavailable")],
+)
+async def test_wait__root_that_the_chain_does_not_have_or_has_revoked__never_success(
+    state: str, said: str, reason: str
+) -> None:
+    async with client_of(ok(state=state), roots=(said,)) as client:
+        with pytest.raises(DependencyError, match=rf"timeout.*{reason}"):
+            await client.wait(ID, until="mined", timeout_s=0.5)
+
+
+async def test_wait__root_revoked_and_the_proof_then_rejected__says_root_revoked() -> None:
+    rejected = ok(state="rejected", reject={"code": "root_revoked", "reason": "revoked by the guardian"})
+    async with client_of(ok(state="mined"), rejected, roots=("revoked",)) as client:
+        with pytest.raises(ProofError, match="root_revoked"):
+            await client.wait(ID, until="mined", timeout_s=30)
+
+
+async def test_wait__node_behind_or_silent__success_when_it_has_the_root() -> None:
+    async with client_of(ok(state="mined"), roots=("silent", "none", "good")) as client:
+        assert (await client.wait(ID, until="mined", timeout_s=30)).state == "mined"
+
+
 @pytest.mark.parametrize("proof_id", ["", "../../v1/status", "6f1c", "x" * 5_000])
 async def test_receipt__id_that_is_none__refused_before_anything_is_asked(proof_id: str) -> None:
     async with client_of(AssertionError("the gateway was asked")) as client:
@@ -116,5 +157,6 @@ async def test_wait__gateway_lets_nobody_wait__asks_plainly(status: int, code: s
 
     async with AggregationClient(DEVNET_AGGREGATION) as client:
         client._gateway = GatewayHttp("http://gateway", httpx.MockTransport(handle))
+        client._roots._service = cast(AggregationService, Contract("good"))
         assert (await client.wait(ID, timeout_s=30)).state == "final"
     assert asked == [True, False, True, False]
