@@ -108,6 +108,13 @@ _AGGREGATOR: Final = (
 
 _OF_FINAL: LiteralString = """EXISTS (SELECT 1 FROM aggregations a WHERE a.id = t.aggregation_id AND a.state = 'final'
     AND a.updated_at < now() - make_interval(secs => 86400 * %(days)s))"""
+# The budget looks back over a day, or over all of the time that the oldest proof short of the chain has waited.
+_OUT_OF_THE_BUDGET: LiteralString = """t.created_at < least(
+    now() - interval '1 day',
+    (SELECT min(p.received_at) FROM proofs p WHERE p.state IN ('verifying', 'pending', 'unpaid')),
+    (SELECT min(p.received_at) FROM chunks c JOIN proofs p ON p.chunk_id = c.id WHERE c.state IN ('proving', 'proved')),
+    (SELECT min(p.received_at) FROM aggregations a JOIN proofs p ON p.aggregation_id = a.id
+     WHERE a.state IN ('proving', 'proved', 'submitted')))"""
 _AGGREGATION: Final = (
     Rule(
         name="proofs (rejected)",
@@ -149,8 +156,11 @@ _AGGREGATION: Final = (
         name="aggregations (failed)",
         table="aggregations",
         setting="failed_aggregations_days",
-        rows="t.state = 'failed' AND "
+        # A root that was once seen to be revoked is never forgotten, whatever a node says that lags behind.
+        rows="t.state = 'failed' AND NOT t.revoked AND "
         + _UPDATED
+        + " AND "
+        + _OUT_OF_THE_BUDGET
         + """
             AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.aggregation_id = t.id)
             AND NOT EXISTS (SELECT 1 FROM proofs p WHERE p.aggregation_id = t.id)""",
@@ -177,6 +187,8 @@ _AGGREGATION: Final = (
         setting="final_aggregations_days",
         rows="t.state = 'final' AND "
         + _UPDATED
+        + " AND "
+        + _OUT_OF_THE_BUDGET
         + """
             AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.aggregation_id = t.id)
             AND NOT EXISTS (SELECT 1 FROM proofs p WHERE p.aggregation_id = t.id)""",

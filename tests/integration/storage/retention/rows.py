@@ -90,8 +90,9 @@ async def aggregation(db: Database, root: str, state: str, at: str = OLD) -> int
     rows = await sql(
         db,
         "INSERT INTO aggregations (system, level, state, root, leaf_count, program_id, public_values, proof, tx_hash,"
-        f" block_number, block_hash, updated_at) VALUES (1, 'native', '{state}', {HASH[root]}, 1, {HASH['01']}, '', '',"
-        f" {HASH['01']}, 1, {HASH['01']}, {at}) RETURNING id",
+        " block_number, block_hash, created_at, updated_at) VALUES"
+        f" (1, 'native', '{state}', {HASH[root]}, 1, {HASH['01']}, '', '', {HASH['01']}, 1, {HASH['01']}, {at}, {at})"
+        " RETURNING id",
     )
     return int(rows[0]["id"])
 

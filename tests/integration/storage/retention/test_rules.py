@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from aligned.settings import RetentionSettings
 from aligned.storage.retention import prune
 from tests.integration.storage.retention.rows import (
@@ -144,6 +146,35 @@ async def test_aggregation__final_ones_may_go__proofs_chunks_blobs_and_all(postg
         ] == [1, 1, 1]
         counts = [await count(db, name) for name in ("proofs", "chunks", "aggregations", "blobs")]
         assert counts == [1, 1, 1, 1]
+
+
+async def test_aggregation__failed_with_a_revoked_root__is_never_forgotten(postgres: str) -> None:
+    async with opened_database(postgres, "aggregation") as db:
+        await aggregation(db, "01", "failed")
+        await aggregation(db, "02", "failed")
+        await sql(db, "UPDATE aggregations SET revoked = TRUE WHERE id = 2")
+        found = await prune(db, "aggregation", RetentionSettings(failed_aggregations_days=1.0))
+        assert found["aggregations (failed)"] == 1
+        assert [row["id"] for row in await sql(db, "SELECT id FROM aggregations")] == [2]
+
+
+@pytest.mark.parametrize("state", ["pending", "unpaid", "proving", "proved", "submitted"])
+async def test_aggregation__a_proof_waits__what_its_budget_counts_stays(postgres: str, state: str) -> None:
+    """The budget of a proof that waits for 300 days compares the spending of 300 days."""
+    async with opened_database(postgres, "aggregation") as db:
+        for root, days in (("01", 400), ("02", 200), ("03", 100)):
+            await aggregation(db, root, "failed", f"now() - interval '{days} days'")
+        if state in ("pending", "unpaid"):
+            await proof(db, 1, state, NOWHERE, NEW)
+        else:
+            await aggregated(db, "04", "mined", 1)
+            await sql(db, f"UPDATE proofs SET state = '{'submitted' if state == 'submitted' else 'proving'}'")
+            await sql(db, f"UPDATE aggregations SET state = '{state}' WHERE state = 'mined'")
+        await sql(db, "UPDATE proofs SET received_at = now() - interval '300 days'")
+        settings = RetentionSettings(failed_aggregations_days=90.0)
+        assert (await prune(db, "aggregation", settings))["aggregations (failed)"] == 1
+        await sql(db, "UPDATE proofs SET received_at = now()")
+        assert (await prune(db, "aggregation", settings))["aggregations (failed)"] == 2
 
 
 async def test_aggregation__intake__only_what_is_over(postgres: str) -> None:
