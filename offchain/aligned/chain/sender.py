@@ -99,12 +99,10 @@ class TxSender:
             done: whether what the call is for is already so on chain.
             timeout_s: how long to wait; the request stays, and the same key goes on with it.
             blobs: up to 6, of 131,072 bytes; an account that sends blobs should send nothing else.
-            max_fee_wei: most that a form of it offers per gas, below the account's cap; another value for the same
-                key holds for forms that are signed from then on.
+            max_fee_wei, max_blob_fee_wei: most that a form of it offers per gas and per blob gas, below the account's
+                caps; another value for the same key holds for forms that are signed from then on.
             give_up_after_s: when the chain has asked for more than that for so long, an empty transfer to ourselves
-                takes the nonce instead: 21,000 gas (with blobs: one blob too) at most at the account's caps. None:
-                it waits, and what has a higher nonce waits with it.
-            max_blob_fee_wei: as `max_fee_wei`, per blob gas.
+                takes the nonce: 21,000 gas (and one blob) at the account's caps at most. None: all behind it wait.
 
         Raises:
             TxReverted: refused in simulation (nothing sent, the key is free again) or on chain.
