@@ -6,6 +6,7 @@ Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 a dependency is down (trying again 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
@@ -30,9 +31,18 @@ EXIT_DEPENDENCY: Final = 3
 EXIT_INTERRUPTED: Final = 130
 _UNFOLDED_COLUMNS: Final = 10_000
 
+
+class _ForPeople(Console):
+    """Goes on in silence when nobody reads any more: what was paid for is still waited for and written."""
+
+    def on_broken_pipe(self) -> None:
+        """Called when the other end is closed; the library's own ends the process."""
+        self.quiet = True
+
+
 # Humans read stderr, so that stdout carries the result and nothing else. Off a terminal nothing is folded: a hash in
 # two lines can be neither searched for nor copied.
-console = Console(stderr=True, width=None if sys.stderr.isatty() else _UNFOLDED_COLUMNS)
+console = _ForPeople(stderr=True, width=None if sys.stderr.isatty() else _UNFOLDED_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,8 @@ class Result:
         data: the object that `--json` prints.
         human: what people see instead; None shows `data` as a table.
         exit_code: 1 when the answer itself is "no" (a proof that is not verified).
-        files: what is written where, after the result is printed: a full disk must not cost the result.
+        files: what is written where, after the result is printed: neither costs the other, when a disk is full or
+            nobody reads on.
     """
 
     data: Mapping[str, object]
@@ -68,8 +79,8 @@ def command(function: Command) -> Callable[..., None]:
             _fail(error, as_json)
         except KeyboardInterrupt:
             _interrupted()
-        _show(result, as_json)
-        sys.exit(result.exit_code if _write(result.files) else EXIT_FAILED)
+        is_shown, is_written = _show(result, as_json), _write(result.files)
+        sys.exit(result.exit_code if is_shown and is_written else EXIT_FAILED)
 
     return callback
 
@@ -117,6 +128,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
         OSError: it cannot be written.
     """
     raw = content.encode() if isinstance(content, str) else content
+    path = path.resolve()  # a link stays one
     if path.exists() and not path.is_file():  # a pipe or a device
         path.write_bytes(raw)
         return
@@ -132,12 +144,34 @@ async def _collect(function: Command, args: tuple[Any, ...], options: dict[str, 
     return await function(*args, **options)
 
 
-def _show(result: Result, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(result.data, default=str))
-    else:
-        out = Console() if sys.stdout.isatty() else Console(width=_UNFOLDED_COLUMNS)
+def _show(result: Result, as_json: bool) -> bool:
+    """Prints the result; False when stdout does not take it."""
+    try:
+        if as_json:
+            click.echo(json.dumps(result.data, default=str))
+        else:
+            click.echo(_for_people(result), nl=False, color=True)
+        sys.stdout.flush()
+    except OSError as error:
+        console.print(f"the result was not printed: {error.strerror}", highlight=False, soft_wrap=True)
+        _leave_stdout()
+        return False
+    return True
+
+
+def _for_people(result: Result) -> str:
+    out = Console() if sys.stdout.isatty() else Console(width=_UNFOLDED_COLUMNS)
+    with out.capture() as captured:
         out.print(result.human if result.human is not None else fields_table(result.data))
+    # A file's name need not be text, and a terminal need not know every sign.
+    encoding = sys.stdout.encoding or "utf-8"
+    return captured.get().encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _leave_stdout() -> None:
+    """What is still buffered for stdout would fail once more at the end of the process."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: AlignedError, as_json: bool) -> NoReturn:

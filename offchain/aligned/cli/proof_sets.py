@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -150,9 +151,18 @@ def paired(option: str, files: Sequence[Path], proofs: int, *, is_shared: bool) 
 
 
 def result_names(files: Sequence[Path]) -> list[str]:
-    """A file name for the result of each proof: NAME.json, and NAME-INDEX.json where several have one name."""
+    """A file name for the result of each proof, none twice: NAME.json, and NAME-INDEX.json where several have one
+    name.
+    """
     stems = [file.name.split(".")[0] or file.name for file in files]
-    return [
-        f"{stem}.json" if stems.count(stem) == 1 else f"{stem}-{index}.json"
-        for index, stem in enumerate(stems)
-    ]
+    counts = Counter(stems)
+    taken = {stem for stem in stems if counts[stem] == 1}
+    names = []
+    for index, stem in enumerate(stems):
+        name = stem
+        if counts[stem] > 1:
+            while name == stem or name in taken:
+                name = f"{name}-{index}"
+        taken.add(name)
+        names.append(f"{name}.json")
+    return names
