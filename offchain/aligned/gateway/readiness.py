@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from aligned.chain.client import ChainClient
@@ -21,6 +22,19 @@ _CHAIN_AGE_S = 5.0
 _CHAIN_TIMEOUT_S = 3.0
 # Without the chain proofs are taken all the same, for what is known to be paid.
 _HARMLESS = frozenset({"chain_unavailable", "timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """What was seen of the chain.
+
+    Attributes:
+        error: why it cannot be asked.
+        read_to_s: Unix time of the last block whose payments are known; None if that is not known.
+    """
+
+    error: DependencyError | None
+    read_to_s: int | None
 
 
 class Readiness:
@@ -46,7 +60,7 @@ class Readiness:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._looked_at = -_CHAIN_AGE_S
-        self._chain_error: DependencyError | None = None
+        self._seen = _Chain(None, None)
 
     async def check(self) -> dict[str, object]:
         """What to say beside "ready".
@@ -59,40 +73,40 @@ class Readiness:
             read = await accounts.payments_read(conn)
         with suppress(ProtocolError):  # it answers: there is no such object
             await self._stores.objects.get(_NO_OBJECT, 0)
-        error = await self._look_at_chain()
-        if error is not None and error.code not in _HARMLESS:
-            raise error
-        behind_s = await self._check_payments(read, is_chain_there=error is None)
-        return {"chain": "ok" if error is None else error.code} | behind_s
+        seen = await self._look_at_chain(read)
+        if seen.error is not None and seen.error.code not in _HARMLESS:
+            raise seen.error
+        behind_s = self._check_payments(read, seen.read_to_s)
+        return {"chain": "ok" if seen.error is None else seen.error.code} | behind_s
 
-    async def _look_at_chain(self) -> DependencyError | None:
+    async def _look_at_chain(self, read: accounts.PaymentsRead | None) -> _Chain:
         async with self._lock:
             if time.monotonic() - self._looked_at >= _CHAIN_AGE_S:
-                self._chain_error = await self._ask_chain()
+                self._seen = await self._ask_chain(read)
                 self._looked_at = time.monotonic()
-        return self._chain_error
+        return self._seen
 
-    async def _ask_chain(self) -> DependencyError | None:
+    async def _ask_chain(self, read: accounts.PaymentsRead | None) -> _Chain:
         try:
             async with asyncio.timeout(_CHAIN_TIMEOUT_S):
                 await self._chain.check_head()
+                if read is None or self._max_behind_s is None:
+                    return _Chain(None, None)
+                block = await self._chain.get_block(max(0, read.next_block - 1))
         except DependencyError as error:
-            return error
+            return _Chain(error, None)
         except TimeoutError:
-            return DependencyError("timeout", f"the chain says nothing for {_CHAIN_TIMEOUT_S:g} s")
-        return None
+            text = f"the chain says nothing for {_CHAIN_TIMEOUT_S:g} s"
+            return _Chain(DependencyError("timeout", text), None)
+        return _Chain(None, None if block is None else block.timestamp)
 
-    async def _check_payments(
-        self, read: accounts.PaymentsRead | None, *, is_chain_there: bool
-    ) -> dict[str, object]:
+    def _check_payments(self, read: accounts.PaymentsRead | None, read_to_s: int | None) -> dict[str, object]:
         """How old the last block is whose payments are known, as far as that can be told."""
         if self._max_behind_s is None:
             return {}
         if read is None:
             raise DependencyError(PAYMENTS_BEHIND, "no payments poller has begun: start one on this database")
-        behind_s = read.idle_s
-        if is_chain_there and (block := await self._chain.get_block(max(0, read.next_block - 1))):
-            behind_s = max(0.0, self._clock() - block.timestamp)
+        behind_s = read.idle_s if read_to_s is None else max(0.0, self._clock() - read_to_s)
         if behind_s > self._max_behind_s:
             raise DependencyError(
                 PAYMENTS_BEHIND,

@@ -10,7 +10,8 @@ from aligned.settings.aggregation import (
     ProofAggregatorSettings,
 )
 from aligned.settings.batcher import BatcherSettings
-from aligned.settings.loading import ENV_PREFIX, INVALID_SETTINGS, Settings, check, load
+from aligned.settings.environment import ENV_PREFIX
+from aligned.settings.loading import INVALID_SETTINGS, Settings, check, load
 from aligned.settings.network import ChainSettings, WatchdogSettings
 from aligned.settings.retention import RetentionSettings
 from aligned.settings.sections import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -26,6 +27,7 @@ from aligned.settings.aggregation import (
     ProofAggregatorSettings,
 )
 from aligned.settings.batcher import BatcherSettings
+from aligned.settings.environment import ENV_PREFIX, wrong_variables
 from aligned.settings.network import ChainSettings, WatchdogSettings
 from aligned.settings.retention import RetentionSettings
 from aligned.settings.sections import (
@@ -37,7 +39,6 @@ from aligned.settings.sections import (
 )
 
 INVALID_SETTINGS = "invalid_settings"
-ENV_PREFIX = "ALIGNED__"
 
 
 class Settings(BaseSettings):
@@ -115,9 +116,10 @@ def _sections_of(path: Path | None) -> dict[str, Any]:
 
 
 def _read(sections: dict[str, Any]) -> tuple[Settings | None, list[str]]:
-    problems = _secrets_in(sections)
+    wrong = wrong_variables(Settings)
+    problems = _secrets_in(sections) + [f"{name}: {reason}" for name, reason in wrong.items()]
     try:
-        return _with_sections(sections)(), problems
+        return _with_sections(sections, wrong)(), problems
     except ValidationError as error:
         problems += [f"{_dotted(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
     except ValueError as error:
@@ -160,7 +162,9 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location)
 
 
-def _with_sections(sections: dict[str, Any]) -> type[Settings]:
+def _with_sections(sections: dict[str, Any], wrong: Collection[str]) -> type[Settings]:
+    left_out = {name.lower() for name in wrong}
+
     class FileSettings(Settings):
         @classmethod
         def settings_customise_sources(
@@ -171,6 +175,13 @@ def _with_sections(sections: dict[str, Any]) -> type[Settings]:
             dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
+            if isinstance(env_settings, EnvSettingsSource):
+                # One that cannot be read would keep all other mistakes from being found.
+                env_settings.env_vars = {
+                    name: value
+                    for name, value in env_settings.env_vars.items()
+                    if name.lower() not in left_out
+                }
             return init_settings, env_settings, InitSettingsSource(settings_cls, sections)
 
     return FileSettings

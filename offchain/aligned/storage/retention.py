@@ -112,6 +112,8 @@ class Nightly:
 
     async def step(self) -> bool:
         """Prunes when it is time; always False: there is nothing to do at once again."""
+        # A clock that was ahead and is put right must not keep us waiting until then.
+        self._due_s = min(self._due_s, self._next_due_s())
         if not self._settings.enabled or self._clock() < self._due_s:
             return False
         found = await prune(self._db, self._role, self._settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -107,10 +108,30 @@ async def test_ready__no_poller_yet__not_ready_but_on_a_devnet(idle: Gateway) ->
     assert await _readiness(idle, Node(), max_behind_s=None).check() == {"chain": "ok"}
 
 
-async def test_ready__asked_by_anybody_again_and_again__chain_is_asked_once(idle: Gateway) -> None:
+@pytest.mark.usefixtures("cursor")
+@pytest.mark.parametrize("max_behind_s", [None, _MAX_BEHIND_S])
+async def test_ready__asked_by_anybody_again_and_again__chain_is_asked_once(
+    idle: Gateway, max_behind_s: float | None
+) -> None:
     node = Node()
-    readiness = _readiness(idle, node, max_behind_s=None)
+    readiness = _readiness(idle, node, max_behind_s)
     began = time.monotonic()
     for _ in range(20):
         await readiness.check()
-    assert len(node.asked) <= 1 + (time.monotonic() - began) / 5
+    for asked in set(node.asked):
+        assert node.asked.count(asked) <= 1 + (time.monotonic() - began) / 5
+
+
+@pytest.mark.usefixtures("cursor")
+@pytest.mark.parametrize("how", ["error", "silence"])
+async def test_ready__chain_ends_between_its_head_and_a_block__ready_as_without_it(
+    idle: Gateway, how: str
+) -> None:
+    class Ending(Node):
+        async def get_block(self, number: int) -> Block:
+            if how == "silence":
+                await asyncio.Event().wait()
+            raise DependencyError("chain_unavailable", f"block {number}: no answer")
+
+    code = {"error": "chain_unavailable", "silence": "timeout"}[how]
+    assert (await _readiness(idle, Ending()).check())["chain"] == code

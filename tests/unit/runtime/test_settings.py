@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from aligned.core.errors import ProtocolError
-from aligned.settings import check, load
+from aligned.settings import Settings, check, load
 
 
 @pytest.fixture
@@ -105,3 +105,46 @@ def test_check__key_file_missing__is_a_problem(file: Path, tmp_path: Path) -> No
 def test_settings__changed_after_loading__is_refused() -> None:
     with pytest.raises(ValidationError):
         load().batcher.port = 1
+
+
+def test_check__environment__wrong_variables_are_named_and_hide_no_other_mistake(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("[batcher]\nprot = 1\n")
+    monkeypatch.setenv("ALIGNED__GATWAY__PORT", "hunter2")
+    monkeypatch.setenv("ALIGNED__GATEWAY__TRUSTED_PROXIES", "10.0.0.0/8")
+    monkeypatch.setenv("ALIGNED__INTAKE", "{hunter2")
+    monkeypatch.setenv("ALIGNED__GATEWAY__PORT", "hunter2")
+    problems = check(file)
+    for start in (
+        "ALIGNED__GATWAY__PORT: there is no section gatway; sections are chain, ",
+        'ALIGNED__GATEWAY__TRUSTED_PROXIES: expected a list as JSON, such as ["',
+        "ALIGNED__INTAKE: expected a section as JSON",
+        "gateway.port: ",
+        "batcher.prot: ",
+    ):
+        assert any(problem.startswith(start) for problem in problems), (start, problems)
+    assert "hunter2" not in str(problems)
+    with pytest.raises(ProtocolError, match="there is no section gatway"):
+        load(None)
+
+
+def test_load__list_in_the_environment__taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("aligned__gateway__trusted_proxies", '["10.0.0.0/8"]')
+    assert [str(each) for each in load(None).gateway.trusted_proxies] == ["10.0.0.0/8"]
+
+
+def floats() -> list[tuple[str, str]]:
+    return [
+        (section, name)
+        for section, model in Settings.model_fields.items()
+        for name, field in getattr(model.annotation, "model_fields", {}).items()
+        if field.annotation is float
+    ]
+
+
+@pytest.mark.parametrize(("section", "name"), floats(), ids=str)
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_check__every_number__must_be_finite(section: str, name: str, value: str, file: Path) -> None:
+    file.write_text(f"[{section}]\n{name} = {value}\n")
+    assert any(problem.startswith(f"{section}.{name}: ") for problem in check(file))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pydantic import ValidationError
 
 from aligned.cli.main import cli
 from aligned.observability import Metrics
@@ -104,6 +105,29 @@ async def test_nightly__hour_comes__prunes_once_a_day_and_counts(postgres: str) 
         b'aligned_operator_pruned_rows_total{what="operator_tasks, operator_reports"} 2.0' in metrics.render()
     )
     assert b'last_success_timestamp_seconds{loop="retention"}' in metrics.render()
+
+
+async def test_nightly__clock_was_years_ahead_and_is_put_right__prunes_in_the_next_night(
+    postgres: str,
+) -> None:
+    now_s = 4_000_000_000.0
+    async with opened_database(postgres, "operator") as db:
+        nightly = Nightly(db, "operator", RetentionSettings(), Metrics("operator"), lambda: now_s)
+        await operator_task(db, 1, "reported")
+        for hours, left in ((0, 1), (5, 0)):
+            now_s = 1_700_000_000.0 + hours * 3_600
+            await nightly.step()
+            assert await count(db, "operator_tasks") == left
+
+
+@pytest.mark.parametrize("role", RULES)
+async def test_prune__greatest_ages__every_rule_is_good_sql(postgres: str, role: str) -> None:
+    days = {name: 36_500.0 for name in RetentionSettings.model_fields if name.endswith("_days")}
+    settings = RetentionSettings.model_validate(days)
+    async with opened_database(postgres, role) as db:
+        assert set((await prune(db, role, settings)).values()) == {0}
+    with pytest.raises(ValidationError):
+        RetentionSettings.model_validate(days | {"intake_days": 36_501})
 
 
 async def test_nightly__switched_off__deletes_nothing(postgres: str) -> None:
