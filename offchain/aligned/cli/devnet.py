@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.live import Live
@@ -12,6 +14,9 @@ from rich.live import Live
 from aligned.cli.output import EXIT_DEPENDENCY, EXIT_FAILED, EXIT_OK, Result, command, console
 from aligned.cli.strict import StrictCommand
 from aligned.core.errors import AlignedError, DependencyError
+
+if TYPE_CHECKING:
+    from aligned.devnet.cluster import ClusterConfig
 
 _HOME = click.Path(file_okay=False, path_type=Path)
 
@@ -56,8 +61,7 @@ async def devnet(
     """
     if unknown := [index for index in off if index >= operators]:
         raise click.UsageError(f"--off {unknown[0]}: operators are 0 to {operators - 1}")
-    from aligned.devnet.cluster import Cluster, ClusterConfig
-    from aligned.devnet.watch import while_watched
+    from aligned.devnet.cluster import ClusterConfig
 
     config = ClusterConfig(
         home,
@@ -68,7 +72,13 @@ async def devnet(
         gateway_port=gateway_port,
         block_time_s=block_time_s,
     )
-    stop = stop_event()
+    await until_stopped(_run_devnet(config), stop_event())
+    return Result({"stopped": True})
+
+
+async def _run_devnet(config: ClusterConfig) -> None:
+    from aligned.devnet.cluster import Cluster
+
     async with Cluster(config, lambda step: console.print(f"… {step}")) as cluster:
         network = cluster.network
         console.print(f"[bold green]ready[/]: RPC {network.rpc_urls[0]}, batcher {network.batcher_url}")
@@ -79,8 +89,24 @@ async def devnet(
         console.print(f"logs in {cluster.layout.log('batcher').parent}; Ctrl-C ends it")
         for warning in cluster.warnings:
             console.print(f"[bold red]warning[/]: {warning}", highlight=False)
-        await while_watched(cluster.watch(lambda line: console.print(line, markup=False)), stop.wait())
-    return Result({"stopped": True})
+        await cluster.watch(lambda line: console.print(line, markup=False)).run()
+
+
+async def until_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Does the work, which is cancelled when `stop` is set: also while it still begins.
+
+    Raises:
+        Anything that the work raises.
+    """
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.wait((working, stopping))
+    if not working.cancelled():
+        working.result()
 
 
 @click.command(cls=StrictCommand)

@@ -21,6 +21,7 @@ from aligned.devnet.failures import all_of
 from aligned.devnet.keys import AGGREGATOR, BATCHER, DEPLOYER, PROOF_AGGREGATOR, KeyFolder, RoleKeys
 from aligned.devnet.layout import Layout, Shared
 from aligned.devnet.ports import PortWish, require_free
+from aligned.devnet.process import to_its_end
 from aligned.devnet.roles import (
     AggregationConfig,
     Role,
@@ -133,6 +134,7 @@ class Cluster:
         """
         self._parts.home = self.layout.take()
         require_free(self.config.port_wishes())
+        self.layout.empty()
         rpc_url = await self._start_chain()
         self._parts.chain = ChainClient([rpc_url], self.config.chain_id, timeout_s=_RPC_TIMEOUT_S)
         keys = KeyFolder(self.layout.home / "keys")
@@ -242,7 +244,7 @@ class Cluster:
     async def _start_services(self, rpc_url: str) -> Shared:
         self._say("starting PostgreSQL and the object store")
         self._parts.postgres = EmbeddedPostgres(self.layout.home / "postgres", durable=self.config.durable)
-        await asyncio.to_thread(self._parts.postgres.start)
+        await to_its_end(self._parts.postgres.start)
         self.layout.store.mkdir()
         self._parts.store = FolderServer(self.layout.store)
         self._parts.store.start()

@@ -33,7 +33,7 @@ class Layout:
     home: Path
 
     def take(self) -> IO[bytes]:
-        """Makes an empty home; what an earlier devnet left there is deleted, anything else is not touched.
+        """Makes the home, or takes one that a devnet has had. Nothing in it is touched, see `empty`.
 
         Returns:
             What holds the folder: close it when the devnet has ended.
@@ -54,12 +54,15 @@ class Layout:
             holder.close()
             text = f"a devnet runs in {self.home}: end it, or name another folder (--home)"
             raise ProtocolError(HOME_IN_USE, text) from None
+        return holder
+
+    def empty(self) -> None:
+        """Deletes what an earlier devnet left in a home that was taken."""
         for entry in self.home.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
             elif entry != self._marker:
                 entry.unlink()
-        return holder
 
     @property
     def is_ours(self) -> bool:

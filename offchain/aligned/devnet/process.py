@@ -10,7 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -118,6 +118,16 @@ class ManagedProcess:
                     return
                 await asyncio.sleep(0.1)
         raise DependencyError(TIMEOUT, f"{self.name} is not ready after {timeout_s:.0f} s\n{self.log_tail()}")
+
+
+async def to_its_end(step: Callable[[], None]) -> None:
+    """Does a step in a thread. One that is cancelled is waited for: what it starts must be ended."""
+    doing = asyncio.ensure_future(asyncio.to_thread(step))
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait((doing,))
+        raise
 
 
 def tail(log_path: Path) -> str:

@@ -15,6 +15,7 @@ from aligned.chain.client import ChainClient
 from aligned.cli.main import cli
 from aligned.core.errors import DependencyError, ProtocolError
 from aligned.devnet.anvil import Anvil as DevnetAnvil
+from aligned.devnet.layout import Layout
 from aligned.devnet.ports import PORT_IN_USE, PortWish, is_free, require_free
 from aligned.devnet.process import ManagedProcess, free_port
 from aligned.devnet.roles import Role
@@ -38,6 +39,8 @@ def test_devnet__a_chain_runs_on_its_port__refused_and_the_chain_unchanged(
     anvil: Anvil, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
+    Layout(home).take().close()
+    (home / "report.json").write_text("of an earlier run")
     options = ["--rpc-port", str(port_of(anvil)), "--batcher-port", "0", "--gateway-port", "0"]
     result = CliRunner(mix_stderr=False).invoke(cli, ["devnet", "--home", str(home), *options, "--json"])
     assert result.exit_code == 1
@@ -48,6 +51,7 @@ def test_devnet__a_chain_runs_on_its_port__refused_and_the_chain_unchanged(
     assert anvil.rpc("eth_blockNumber") == "0x0"
     assert anvil.rpc("eth_getBalance", "0x" + "11" * 20, "latest") == "0x0"
     assert not (home / "logs").exists()
+    assert (home / "report.json").exists()
 
 
 def test_require_free__several_taken_and_one_wanted_twice__all_named(taken: int) -> None:
