@@ -215,6 +215,11 @@ class Collector:
             )
             self._end(task, "answered")
             return self._patience.recheck_s
+        if status in (BatchStatus.PENDING, BatchStatus.UNKNOWN):
+            # The chain took it back in this moment, or this node is behind the one that had it: the same key again
+            # waits for the answer, or sends it again, while the window is open.
+            log.warning("answer_not_there", **task.names(), status=status.name)
+            return _AT_ONCE_S if await self._is_over(task) else self._patience.recheck_s
         log.warning("task_ended", **task.names(), status=status.name)
         await self._tasks.move(task, "expired", status.name.lower())
         self._end(task, "expired")

@@ -144,7 +144,7 @@ class Aggregator:
 
     async def step(self) -> bool:
         sender = cast(TxSender, _WithAddress(self.world))
-        patience = Patience(0.0, 0.0, 60.0, 60.0, Backoff(0.001, 0.001), 0)
+        patience = Patience(0.0, 0.0, 60.0, 60.0, Backoff(0.001, 0.001), 0, 600.0)
         metrics = AggregatorMetrics()
         return await Collector(self.tasks, self.box, self.world.chain(), sender, patience, metrics).step()
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from aligned.chain.contracts import BatchStatus
 from tests.integration.aggregator.steps import (
     Aggregator,
 )
@@ -116,3 +117,25 @@ async def test_collector__vote_comes_at_each_await__it_is_kept_and_the_answer_is
         assert len({data for _key, data in parts.world.sent}) == 1
 
     assert await at_each_await(one, check) > 3
+
+
+@pytest.mark.parametrize("status", [BatchStatus.PENDING, BatchStatus.UNKNOWN])
+async def test_collector__answer_leaves_the_chain_at_each_await__it_is_given_again(
+    parts: Aggregator, status: BatchStatus
+) -> None:
+    async def take_back() -> None:
+        if parts.world.sent:
+            parts.world.status = status
+
+    async def one(number: int) -> Run:
+        await _fixed(parts)
+        return await act_at(parts.step, number, take_back)
+
+    async def check(number: int, run: Run) -> None:
+        assert run.error is None, f"await {number}: {run}"
+        assert await parts.state() == "responding", f"await {number}: given up within its window"
+        await parts.free()
+        await parts.step()
+        assert parts.world.status is BatchStatus.VERIFIED, f"await {number}: not answered again"
+
+    assert await at_each_await(one, check) > 5
