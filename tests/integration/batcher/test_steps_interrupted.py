@@ -12,7 +12,6 @@ import pytest
 
 from aligned.batcher import batches, queue
 from aligned.batcher.ports import FeesAboveBounds
-from aligned.batcher.reconcile import Reconciler
 from aligned.chain.contracts import BatchStatus
 from aligned.storage.postgres import Database
 from tests.integration.batcher.bench import DEPTH, Bench
@@ -229,20 +228,3 @@ async def test_follow_and_settle__changed_between_two_awaits__nothing_lost_or_do
         await world.check(2)
 
     assert await at_each_await(one, check, every=2) > 2
-
-
-async def test_market_and_reconcile__cancelled_at_each_await__the_next_round_works(
-    db: Database, tmp_path: Path
-) -> None:
-    world = await World.fresh(db, tmp_path)
-    await world.bench.verified(world.user, 0)
-    reconciler = Reconciler(db, world.bench.subscriptions)
-
-    async def one(number: int) -> Run:
-        return await cancel_at(reconciler.step, number)
-
-    async def check(_number: int, run: Run) -> None:
-        assert run.error is None
-        assert not await reconciler.step()
-
-    await at_each_await(one, check)
