@@ -28,6 +28,9 @@ def anvil_binary() -> str:
     return found
 
 
+_START_S = 120.0
+
+
 class Anvil:
     """A node on a free port of 127.0.0.1, stopped by its own process handle.
 
@@ -80,12 +83,15 @@ class Anvil:
         return int(self.rpc("eth_getTransactionCount", address, "latest"), 16)
 
     def _read_port(self) -> int:
-        while self._process.poll() is None:
+        deadline = time.monotonic() + _START_S
+        while self._process.poll() is None and time.monotonic() < deadline:
             match = _LISTENING.search(self._output())
             if match:
                 return int(match[1])
             time.sleep(0.02)
-        raise AssertionError(f"anvil did not start:\n{self._output()}")
+        output = self._output()
+        self.stop()
+        raise AssertionError(f"anvil did not start within {_START_S} s:\n{output}")
 
     def _output(self) -> str:
         return os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")

@@ -22,7 +22,16 @@ from tests.integration.rig import Rig
 # Anvil's first account: it deployed the contracts, so it is the batcher in office.
 BATCHER_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 GWEI = 10**9
+# A step that waits for the chain has a deadline of its own; several of them together on a busy machine have this one.
+_DEADLINE_S = 240.0
 ETH = 10**18
+
+
+async def broken_off(task: asyncio.Task[None]) -> None:
+    """Cancels a task, which must end by it."""
+    task.cancel()
+    done, _ = await asyncio.wait((task,), timeout=_DEADLINE_S)
+    assert done, f"{task.get_coro()} does not end when it is cancelled"
 
 
 class RealLoops(Loops):
@@ -59,6 +68,16 @@ class RealLoops(Loops):
             min_percent=min_percent,
         )
 
+    async def post(self) -> None:
+        """Steps until nothing is left to do at once."""
+        async with asyncio.timeout(_DEADLINE_S):
+            await super().post()
+
+    async def settle(self) -> None:
+        """One page."""
+        async with asyncio.timeout(_DEADLINE_S):
+            await super().settle()
+
     async def mine(self, blocks: int = 1) -> None:
         """Blocks of what is pending."""
         await asyncio.to_thread(self.rig.node.mine, blocks)
@@ -82,8 +101,7 @@ class RealLoops(Loops):
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await broken_off(task)
 
     async def posted_for(self, user: User, *nonces: int) -> bytes:
         """Root of a batch of new proofs, on chain."""
@@ -96,10 +114,11 @@ class RealLoops(Loops):
 
     async def follow(self, blocks: int = 1) -> None:
         """Some blocks, each of them looked at."""
-        for _ in range(blocks):
-            await self.mine()
-            await self.market.refresh()
-            await self.follower.step()
+        async with asyncio.timeout(_DEADLINE_S):
+            for _ in range(blocks):
+                await self.mine()
+                await self.market.refresh()
+                await self.follower.step()
 
     async def until(self, check: Callable[[], Awaitable[bool]]) -> None:
         """Waits for something."""

@@ -13,7 +13,7 @@ from aligned.chain.client import ChainClient
 from aligned.storage.postgres import Database
 from tests.integration.batcher.bench import DEPTH
 from tests.integration.batcher.clients import User
-from tests.integration.batcher.real import ETH, GWEI, RealLoops
+from tests.integration.batcher.real import ETH, GWEI, RealLoops, broken_off
 from tests.integration.batcher.test_contracts import answer
 from tests.integration.rig import Rig, running_rig
 
@@ -77,15 +77,13 @@ async def test_spike__while_pending__never_bid_for_cancelled_and_posted_once_whe
     posting = asyncio.create_task(loops.post())
     await loops.until(lambda: is_pending(loops))
     if is_killed:
-        posting.cancel()
-        await asyncio.gather(posting, return_exceptions=True)
+        await broken_off(posting)
         loops = RealLoops(loops.rig, db, client, tmp_path / "store", give_up_after_s=0.5)
         await loops.rpc("anvil_setNextBlockBaseFeePerGas", hex(SPIKE_GWEI * GWEI))
         await loops.mine()
         posting = asyncio.create_task(loops.post())
     await until_dissolved(loops)
-    posting.cancel()
-    await asyncio.gather(posting, return_exceptions=True)
+    await broken_off(posting)
     assert await highest_bid(loops, cancels=False) < 2 * GWEI
     assert await highest_bid(loops, cancels=True) >= SPIKE_GWEI * GWEI
     assert await loops.rows(user) == {0: "queued"}

@@ -13,7 +13,7 @@ from aligned.chain.client import ChainClient
 from aligned.storage.postgres import Database
 from tests.integration.batcher.bench import DEPTH
 from tests.integration.batcher.clients import User
-from tests.integration.batcher.real import ETH, GWEI, RealLoops
+from tests.integration.batcher.real import ETH, GWEI, RealLoops, broken_off
 from tests.integration.batcher.test_contracts import answer
 from tests.integration.rig import Rig, running_rig
 
@@ -191,8 +191,7 @@ async def test_reorg__dissolved_batch__its_original_is_mined_instead_of_the_canc
 
     async with loops.mining(base_fee_gwei=300):
         await loops.until(is_dissolved)
-    posting.cancel()
-    await asyncio.gather(posting, return_exceptions=True)
+    await broken_off(posting)
     assert await loops.rows(user) == {0: "queued", 1: "queued"}
     assert await loops.payments.nonce(user.address) == 0
     await loops.rpc("evm_revert", snapshot)
