@@ -25,7 +25,7 @@ async def attempts_of(database: Database, key: str) -> list[dict[str, Any]]:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Waits for a condition."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while not await condition():  # noqa: ASYNC110 - it looks at a node and a database
             await asyncio.sleep(0.02)
 
