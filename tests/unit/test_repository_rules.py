@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -165,6 +166,14 @@ def test_security_page__named_tests__exist() -> None:
     defined = set(re.findall(r"(?:def|function|fn) (test\w+)", sources))
     assert named, "SECURITY.md names no tests"
     assert named - defined == set()
+
+
+def test_security_page__attacks__are_listed_once() -> None:
+    rows = [line.split(" | ") for line in (ROOT / "SECURITY.md").read_text().splitlines() if " | `" in line]
+    attacks = Counter(row[0].removeprefix("| ").strip() for row in rows)
+    tests = Counter(row[-1].removesuffix("|").strip() for row in rows)
+    assert rows, "SECURITY.md lists no attacks"
+    assert [text for text, count in (attacks + tests).items() if count > 1] == []
 
 
 def test_documents__relative_links__lead_somewhere() -> None:

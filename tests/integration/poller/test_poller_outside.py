@@ -9,52 +9,35 @@ from eth_account.signers.local import LocalAccount
 
 from aligned.chain.client import ChainClient
 from aligned.chain.contracts import AggregationPayments
-from aligned.core.errors import DependencyError
 from aligned.payments_poller.follower import Follower
 from aligned.payments_poller.metrics import PollerMetrics
+from tests.integration.following import Reader, reorganise
 from tests.integration.poller.harness import Payments
 from tests.outside.awaits import Run, act_at, at_each_await, cancel_at
 
 
-class Poller:
-    """A follower without its loop."""
-
-    def __init__(self, payments: Payments, client: ChainClient) -> None:
-        service = AggregationPayments(client, payments.address)
-        self._follower = Follower(
-            payments.db, client, service, payments.rig.deployment.deployed_block, 0, PollerMetrics()
-        )
-
-    async def step(self) -> bool:
-        """One step of its cursor."""
-        return await self._follower._cursor.step(self._follower.handle, self._follower.undo)
-
-    async def to_the_head(self) -> None:
-        """As often as it takes, through answers that do not fit together."""
-        for _ in range(20):
-            try:
-                if not await self.step():
-                    return
-            except DependencyError:
-                continue
-        raise AssertionError("it does not come to an end")
+def _reader(payments: Payments, client: ChainClient) -> Reader:
+    service = AggregationPayments(client, payments.address)
+    first = payments.rig.deployment.deployed_block
+    follower = Follower(payments.db, client, service, first, 0, PollerMetrics())
+    return Reader(follower._cursor, follower.handle, follower.undo)
 
 
 @pytest_asyncio.fixture
-async def poller(payments: Payments) -> AsyncIterator[Poller]:
+async def poller(payments: Payments) -> AsyncIterator[Reader]:
     client = ChainClient([payments.rig.node.url], payments.rig.deployment.chain_id)
-    yield Poller(payments, client)
+    yield _reader(payments, client)
     await client.close()
 
 
 @pytest_asyncio.fixture
-async def other(payments: Payments) -> AsyncIterator[Poller]:
+async def other(payments: Payments) -> AsyncIterator[Reader]:
     client = ChainClient([payments.rig.node.url], payments.rig.deployment.chain_id)
-    yield Poller(payments, client)
+    yield _reader(payments, client)
     await client.close()
 
 
-async def test_cancelled__poller__every_payment_counts_once(payments: Payments, poller: Poller) -> None:
+async def test_cancelled__poller__every_payment_counts_once(payments: Payments, poller: Reader) -> None:
     payer: LocalAccount
 
     async def one(number: int) -> Run:
@@ -72,7 +55,7 @@ async def test_cancelled__poller__every_payment_counts_once(payments: Payments, 
 
 
 async def test_between__another_poller_reads_the_same_blocks__every_payment_counts_once(
-    payments: Payments, poller: Poller, other: Poller
+    payments: Payments, poller: Reader, other: Reader
 ) -> None:
     payer: LocalAccount
 
@@ -91,7 +74,7 @@ async def test_between__another_poller_reads_the_same_blocks__every_payment_coun
 
 
 async def test_between__the_payment_leaves_the_chain__it_buys_nothing(
-    payments: Payments, poller: Poller
+    payments: Payments, poller: Reader
 ) -> None:
     payer: LocalAccount
     node = payments.rig.node
@@ -103,12 +86,10 @@ async def test_between__the_payment_leaves_the_chain__it_buys_nothing(
         before = node.rpc("evm_snapshot")
         payments.pay(payer)
 
-        async def reorganise() -> None:
-            node.rpc("evm_revert", before)
-            node.rpc("evm_increaseTime", 100)
-            node.mine(2)
+        async def leave() -> None:
+            reorganise(node, before)
 
-        return await act_at(poller.step, number, reorganise)
+        return await act_at(poller.step, number, leave)
 
     async def check(_number: int, run: Run) -> None:
         await poller.to_the_head()
