@@ -30,6 +30,11 @@ class VitalMetrics:
             "Questions without a useful answer, for which the next endpoint was asked",
             "endpoint",
         )
+        self.rpc_failovers = self._counter(
+            "rpc_failovers",
+            "Questions that it answered in place of the first endpoint of the settings",
+            "endpoint",
+        )
         self.cursor_lag = self._gauge("cursor_lag_blocks", "Blocks up to the head not read yet", "cursor")
         self.cursor_lag_s = self._gauge(
             "cursor_lag_seconds",

@@ -31,6 +31,7 @@ class EndpointStatus:
         name: host and port.
         requests: questions asked.
         failures: questions without a useful answer; each was a reason to ask the next endpoint.
+        failovers: questions that it answered although another endpoint is preferred.
         head_number: newest block that it was seen with, None before the first look.
         head_age_s: how old that block is by this machine's clock.
         pause_s: how long it is asked only when no other answers; 0 when it is well.
@@ -41,6 +42,7 @@ class EndpointStatus:
     name: str
     requests: int
     failures: int
+    failovers: int
     head_number: int | None
     head_age_s: float | None
     pause_s: float
@@ -67,6 +69,7 @@ class Node:
         self._must_wait = False
         self._lacks_until: dict[str, float] = {}
         self._requests = self._failures = 0
+        self.failovers = 0
 
     @property
     def pause_s(self) -> float:
@@ -85,6 +88,7 @@ class Node:
             name=self.endpoint.name,
             requests=self._requests,
             failures=self._failures,
+            failovers=self.failovers,
             head_number=None if head is None else head.number,
             head_age_s=None if head is None else head.age_s(time.time()),
             pause_s=self.pause_s,

@@ -148,6 +148,7 @@ class RpcPool:
             if self._pins:
                 self._nodes = [node]
             if found is not None or not seek:
+                node.failovers += node is not self._all[0]
                 return found
             absent.append(found)
         if absent:

@@ -81,6 +81,7 @@ class Vitals:
             metrics.endpoint_usable.labels(each.name).set(int(usable))
             metrics.total(metrics.rpc_requests, each.requests, each.name)
             metrics.total(metrics.rpc_failures, each.failures, each.name)
+            metrics.total(metrics.rpc_failovers, each.failovers, each.name)
             if each.head_number is not None and each.head_age_s is not None:
                 metrics.endpoint_head.labels(each.name).set(each.head_number)
                 metrics.endpoint_age.labels(each.name).set(each.head_age_s)

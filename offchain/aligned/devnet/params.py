@@ -166,5 +166,5 @@ class DeploymentParams(Section):
                 f"{'.'.join(map(str, item['loc'])) or 'parameters'}: {item['msg']}" for item in error.errors()
             ]
             raise ProtocolError(INVALID_PARAMS, f"{path}: {'; '.join(problems)}") from error
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, yaml.YAMLError, RecursionError) as error:
             raise ProtocolError(INVALID_PARAMS, f"{path}: {error}") from error

@@ -44,6 +44,12 @@ class GatewayMetrics(Metrics):
         self.taken_over = Counter(
             f"{name}_taken_over_total", "Verifications that another process began", registry=self.registry
         )
+        self._not_ready = Gauge(
+            f"{name}_not_ready",
+            "1 with the code of /readyz while it is 503",
+            ["code"],
+            registry=self.registry,
+        )
         self.in_use = Gauge(
             f"{name}_in_use",
             "Uploads, their bytes, waiters, proofs to verify",
@@ -54,6 +60,12 @@ class GatewayMetrics(Metrics):
     def unnamed(self, reason: str) -> None:
         """A client could not be told from its proxy."""
         self._unnamed.labels(reason).inc()
+
+    def ready(self, code: str | None) -> None:
+        """Whether /readyz is 503, and why; None when it is not."""
+        self._not_ready.clear()
+        if code is not None:
+            self._not_ready.labels(code).set(1)
 
     def accepted(self, system: AggregationSystem) -> None:
         """A proof waits in the queue."""

@@ -41,6 +41,7 @@ from aligned.verifiers.pool import VerifierPool
 
 log = structlog.get_logger(__name__)
 _GAUGES_S = 2.0
+_READINESS_S = 15.0
 _BLOCK_S = 12.0
 # A statement without an answer is over by then, done or not.
 _KEPT_S = 60.0
@@ -150,6 +151,7 @@ class Gateway:
             self._feed.run(stop),
             repeat("kept_objects", self._look_at_kept, stop, _KEPT_S),
             repeat("gauges", self._show, stop, _GAUGES_S),
+            repeat("readiness", self._look_at_readiness, stop, _READINESS_S),
             repeat("vitals", self._vitals().step, stop, VITALS_POLL_S),
             repeat("retention", self._nightly().step, stop, NIGHTLY_POLL_S),
             serve(self.app, own.host, own.port, stop, _READ_BYTES),
@@ -189,6 +191,16 @@ class Gateway:
         if self._feed.stopping:
             raise DependencyError("stopping", "the gateway is stopping")
         return {"verifying": self._verification.waiting} | await self._readiness.check()
+
+    async def _look_at_readiness(self) -> bool:
+        """For the alarm: who asks /readyz is a load balancer, which tells nobody why."""
+        try:
+            await self._readiness.check()
+        except DependencyError as error:
+            self._metrics.ready(error.code)
+        else:
+            self._metrics.ready(None)
+        return False
 
     async def _show(self) -> bool:
         in_use = self._metrics.in_use

@@ -85,7 +85,15 @@ def _load(directory: Path) -> dict[str, Any]:
         public_values = (directory / _PUBLIC_VALUES).read_bytes()
         fields = _fields(directory, summary, public_values)
         consistent = summary["public_values"] == "0x" + public_values.hex()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ProtocolError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        ProtocolError,
+    ) as error:
         raise DependencyError(RESULT_DAMAGED, f"{directory}: {error!r}") from error
     if not consistent:
         raise DependencyError(RESULT_DAMAGED, f"{directory}: public_values.bin and result.json differ")

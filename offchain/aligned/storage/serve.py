@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from aligned.storage.objects import KEY_PATTERN
 
@@ -23,7 +24,7 @@ class LoopbackServer:
     """
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], context: dict[str, object], port: int) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (handler,), context))
+        self._server = _Server(("127.0.0.1", port), type("Handler", (handler,), context))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -51,6 +52,15 @@ class LoopbackServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    """Without a traceback for each client that gave up."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says what went wrong, unless it is only that nobody waits for the answer any more."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
 
 class FolderServer(LoopbackServer):

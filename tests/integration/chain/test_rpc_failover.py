@@ -82,6 +82,19 @@ async def test_client__endpoint_that_refused__is_left_alone_and_then_preferred_a
         assert pair[0].calls.count("eth_gasPrice") == 2
 
 
+async def test_client__second_answers_in_place_of_the_first__is_counted_as_failover(pair: Pair) -> None:
+    async with both(pair) as client:
+        await client.block_number()
+        assert [each.failovers for each in client.endpoints()] == [0, 0]
+        pair[0].before("eth_blockNumber", None, status(500))
+        await client.block_number()
+        await client.block_number()
+        assert [each.failovers for each in client.endpoints()] == [0, 2]
+        node = client.pinned()
+        await node.block_number()
+        assert [each.failovers for each in client.endpoints()] == [0, 3]
+
+
 async def test_client__node_says_when_to_come_back__is_not_asked_before(anvil: Anvil) -> None:
     async with NodeProxy(anvil.url) as proxy, ChainClient([proxy.url], 31337) as client:
         await client.block_number()

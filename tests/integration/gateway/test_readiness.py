@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -100,6 +101,17 @@ async def test_ready__chain_away__ready_until_the_poller_stood_still_too_long(
         await conn.execute("UPDATE chain_cursor SET updated_at = now() - interval '10 minutes'")
     with pytest.raises(DependencyError, match="payments_behind"):
         await _readiness(idle, Node(gone)).check()
+
+
+@pytest.mark.usefixtures("cursor")
+async def test_not_ready__payments_behind_and_then_not__its_metric_says_so(
+    idle: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for age_s, shown in ((181, ['{code="payments_behind"} 1.0']), (12, [])):
+        monkeypatch.setattr(idle, "_readiness", _readiness(idle, Node(block_age_s=age_s)))
+        await idle._look_at_readiness()
+        text = idle._metrics.render().decode()
+        assert re.findall(r"^aligned_gateway_not_ready(.*)$", text, re.MULTILINE) == shown
 
 
 async def test_ready__no_poller_yet__not_ready_but_on_a_devnet(idle: Gateway) -> None:

@@ -97,6 +97,13 @@ def test_load__damaged_summary__dependency_error(tmp_path: Path, changes: dict[s
     assert not is_finished(folder)
 
 
+def test_load__summary_nested_too_deeply__dependency_error(tmp_path: Path) -> None:
+    folder = result(tmp_path / "r")
+    (folder / "result.json").write_text("[" * 50_000)
+    with pytest.raises(DependencyError, match="result_damaged"):
+        load_chunk(folder)
+
+
 @pytest.mark.parametrize("missing", ["public_values.bin", "result.json"])
 def test_is_finished__file_missing__no(tmp_path: Path, missing: str) -> None:
     folder = result(tmp_path / "r")

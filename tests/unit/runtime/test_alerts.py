@@ -32,6 +32,7 @@ VITAL = (
     "head_age_seconds",
     "rpc_usable",
     "rpc_failures_total",
+    "rpc_failovers_total",
     "loop_stuck",
     "database_waiting",
     "pruned_rows_total",
