@@ -16,6 +16,7 @@ from aligned.devnet.params_aggregation import UINT96_MAX, AggregationParams, Sec
 INVALID_PARAMS = "invalid_deployment_params"
 DEVNET_CHAIN_ID = 31337
 MAX_OPERATORS = 1024
+_MOST_ERROR_CHARS = 300
 
 
 class RegistryParams(Section):
@@ -167,4 +168,6 @@ class DeploymentParams(Section):
             ]
             raise ProtocolError(INVALID_PARAMS, f"{path}: {'; '.join(problems)}") from error
         except (OSError, yaml.YAMLError, RecursionError) as error:
-            raise ProtocolError(INVALID_PARAMS, f"{path}: {error}") from error
+            # YAML's errors have several lines, with a part of the file.
+            text = " ".join(str(error).split())[:_MOST_ERROR_CHARS]
+            raise ProtocolError(INVALID_PARAMS, f"{path}: {text}") from error

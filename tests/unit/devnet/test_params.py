@@ -85,11 +85,16 @@ def test_load__several_wrong_fields__all_in_one_line(tmp_path: Path) -> None:
     assert "pydantic.dev" not in error.value.message
 
 
-@pytest.mark.parametrize("content", ["[" * 50_000, "{a: " * 20_000])
-def test_params__nested_too_deeply__refused_in_one_line_with_the_file(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    "content", ["[" * 50_000, "{a: " * 20_000, "a: b: c\n"], ids=["lists", "maps", "typo"]
+)
+def test_params__no_yaml_or_nested_too_deeply__refused_in_one_line_with_the_file(
+    tmp_path: Path, content: str
+) -> None:
     file = tmp_path / "params.yaml"
     file.write_text(content)
     with pytest.raises(ProtocolError) as refused:
         DeploymentParams.load(file)
     assert refused.value.message.startswith(f"{file}: ")
     assert "\n" not in refused.value.message
+    assert len(refused.value.message) < 1_000
