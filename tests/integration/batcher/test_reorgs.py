@@ -43,7 +43,8 @@ async def client(rig: Rig) -> AsyncIterator[ChainClient]:
 async def loops(rig: Rig, db: Database, client: ChainClient, user: User, tmp_path: Path) -> RealLoops:
     loops = RealLoops(rig, db, client, tmp_path / "store")
     await loops.rpc("evm_setAutomine", False)
-    await loops.mine()
+    # The payer's deposit is below what is taken away, however few blocks a quick machine mines in between.
+    await loops.mine(2 * DEPTH)
     return loops
 
 
