@@ -45,6 +45,16 @@ class Running:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
 
+    async def next_head(self) -> None:
+        """A new block, which the batcher has seen: what it knew of accounts before does not count any more."""
+        self.chain.mine()
+
+        async def is_seen() -> bool:
+            answer = await self.get("/readyz")
+            return bool(answer.json().get("block") == self.chain.prices.block)
+
+        await eventually(is_seen)
+
     async def get(self, path: str) -> httpx.Response:
         async with httpx.AsyncClient() as client:
             return await client.get(f"http://127.0.0.1:{self.port}{path}")
@@ -152,6 +162,7 @@ async def client(batcher: Running, user: User) -> AsyncIterator[HelloClient]:
     async with HelloClient(batcher.url) as after:
         batcher.chain.fund(user.address)
         batcher.chain.set_market(disabled_systems=0, gas_price_wei=GWEI)
+        await batcher.next_head()
         nonce = (await batcher.get(f"/v1/nonce/0x{user.address.hex()}")).json()["nonce"]
         assert "Receipt" in await after.ask(user.message(small(99), nonce))
     async with batcher.db.transaction() as conn:

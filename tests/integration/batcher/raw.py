@@ -9,7 +9,7 @@ import struct
 from contextlib import suppress
 from typing import Self
 
-CONTINUATION, BINARY, CLOSE, PING = 0, 2, 8, 9
+CONTINUATION, BINARY, CLOSE, PING, PONG = 0, 2, 8, 9, 10
 
 
 def frame(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:

@@ -86,4 +86,9 @@ async def test_head__stands_still__not_ready(
         await eventually(is_frozen)
         assert await client.code(user.message(small(0), 0)) == "head_frozen"
         chain.set_market(timestamp_s=int(time.time()))
+
+        async def is_ready() -> bool:
+            return (await batcher.get("/readyz")).status_code == 200
+
+        await eventually(is_ready)
         await submit(client, user, 0)

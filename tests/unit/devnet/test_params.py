@@ -85,9 +85,7 @@ def test_load__several_wrong_fields__all_in_one_line(tmp_path: Path) -> None:
     assert "pydantic.dev" not in error.value.message
 
 
-@pytest.mark.parametrize(
-    "content", ["[" * 2_000, "{a: " * 2_000, "a: b: c\n"], ids=["lists", "maps", "typo"]
-)
+@pytest.mark.parametrize("content", ["[" * 2_000, "{a: " * 2_000, "a: b: c\n"], ids=["lists", "maps", "typo"])
 def test_params__no_yaml_or_nested_too_deeply__refused_in_one_line_with_the_file(
     tmp_path: Path, content: str
 ) -> None:
