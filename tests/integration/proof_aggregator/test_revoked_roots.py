@@ -114,7 +114,7 @@ async def test_revoked__while_its_proof_was_made__never_mined_and_begun_anew_wit
     assert (await parts.states("aggregations"), await parts.states("chunks")) == (["failed"], ["proved"])
     assert (await parts.states(), account_nonce(parts, shared_rig)) == (["proving"], 0)
     seen = [row["state"] for row in await parts.rows(_SEEN, first["id"])]
-    assert seen == ["proving", "proved", "submitted", "failed"]
+    assert seen == ["proving", "proved", "failed"]
     await parts.plan()
     await parts.prove_final()
     await parts.publish_until_settled()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 
-from aligned.chain import prices
+from aligned.chain.client import ChainClient
 from aligned.chain.fees import Caps
 from aligned.chain.prices import read_prices
 from aligned.proof_aggregator.budget import BLOB_GAS, fee_wei
@@ -135,7 +135,7 @@ async def test_publish__blob_gas_becomes_dear_while_pending__cancelled_and_prove
         hashes = ["0x" + form["tx_hash"].hex() for form in forms]
         return any(own_rig.node.rpc("eth_getTransactionByHash", each) is not None for each in hashes)
 
-    monkeypatch.setattr(prices, "blob_base_fee", dear)
+    monkeypatch.setattr(ChainClient, "blob_base_fee", dear)
     await until(cancel_is_sent)
     own_rig.node.mine()
     await step
