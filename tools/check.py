@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "aligned"
-STEP_LIMIT_S = 1_800
+STEP_LIMIT_S = 2_700
 
 # The pure suites run without Ape's pytest plugin: it adds seconds to each start and they need nothing of it.
 PURE = ["pytest", "-p", "no:ape_test"]
