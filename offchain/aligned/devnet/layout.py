@@ -133,6 +133,7 @@ def batcher_sections(shared: Shared, keys: RoleKeys, port: int) -> Sections:
         "verifier_workers": 1,
         "receipt_deadline_s": 600,
         "invalid_free": 100,  # what must be refused comes from one account
+        "stranger_message_burst": 1_000,  # and everybody from one address
     }
     return shared.sections() | {"batcher": own | key_fields(keys)}
 
