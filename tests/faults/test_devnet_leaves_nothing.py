@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,24 @@ import pytest
 END_S = 40.0
 
 
-def descendants(pid: int) -> set[int]:
-    """Process ids below `pid`, as Linux knows them."""
-    found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found |= {int(child)} | descendants(int(child))
+def children_of(pid: int) -> list[int]:
+    """Process ids directly below `pid`.
+
+    By each process's parent: Linux's own list of children leaves some out while one of them ends.
+    """
+    found: list[int] = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # one that has just ended
+            # pid (name) state parent ...; the name may hold anything.
+            parent = file.read_text().rpartition(")")[2].split()[1]
+            found += [int(file.parent.name)] if int(parent) == pid else []
     return found
+
+
+def descendants(pid: int) -> set[int]:
+    """Process ids below `pid`."""
+    direct = children_of(pid)
+    return set(direct).union(*map(descendants, direct))
 
 
 def command_line(pid: int) -> bytes:
@@ -65,9 +77,10 @@ async def test_devnet__stopped_or_killed__all_its_processes_end(
 
 def child_with(devnet: asyncio.subprocess.Process, words: bytes) -> int:
     """Process id of the direct child whose command line holds these words."""
-    children = Path(f"/proc/{devnet.pid}/task").glob("*/children")
-    pids = [int(pid) for file in children for pid in file.read_text().split()]
-    return next(pid for pid in pids if words in command_line(pid).replace(b"\0", b" "))
+    lines = {pid: command_line(pid).replace(b"\0", b" ") for pid in children_of(devnet.pid)}
+    found = [pid for pid, line in lines.items() if words in line]
+    assert len(found) == 1, lines
+    return found[0]
 
 
 async def lines_until(process: asyncio.subprocess.Process, words: bytes) -> bytes:
