@@ -142,7 +142,7 @@ class Journal:
         )
 
     async def release(self, conn: Connection, key: str) -> None:
-        """Frees the key of a cancelled request, which keeps its nonce and forms under another name."""
+        """Frees the key of a cancelled request, which keeps its nonce and forms under another name. Under the lock."""
         await conn.execute(
             "UPDATE tx_request SET key = left(key, 150) || '~cancelled:' || nonce"
             " WHERE chain_id = %s AND account = %s AND key = %s AND state = 'cancelled'",

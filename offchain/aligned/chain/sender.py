@@ -173,6 +173,8 @@ class TxSender:
                 raise
             return await self._tracker.settle(cancelled, done)
         async with self._db.transaction() as conn:
+            # Or another process adds a form to the name that is gone.
+            await self._journal.lock(conn)
             await self._journal.release(conn, wanted.key)
         return await self._run(wanted, done)
 

@@ -62,6 +62,11 @@ async def _move(key: str, conn: Connection) -> None:
     await _sign(conn, key, nonce)
 
 
+async def _release(key: str, conn: Connection) -> None:
+    await JOURNAL.lock(conn)
+    await JOURNAL.release(conn, key)
+
+
 async def _cancel(key: str, conn: Connection) -> None:
     await JOURNAL.give_up(conn, key)
     await JOURNAL.set_state(conn, key, "cancelled")
@@ -77,7 +82,7 @@ async def test_request__opened_many_times_at_once__one_row_and_one_form(db: Data
 
 
 async def test_journal__all_its_statements_at_once__no_deadlock_and_every_nonce_once(db: Database) -> None:
-    """Forms are added under the account's lock; states, limits, released keys and dropped bytes come without it."""
+    """Forms are added and keys released under the account's lock; states, limits and dropped bytes come without it."""
     for _ in range(ROUNDS):
         for key in KEYS:
             await transaction(db, partial(_open, key))
@@ -88,14 +93,14 @@ async def test_journal__all_its_statements_at_once__no_deadlock_and_every_nonce_
             *(partial(_cancel, key) for key in KEYS[2:]),
             *(partial(JOURNAL.set_limit, key=key, limit=Limit(20, 1.0)) for key in KEYS[:2]),
             *(partial(JOURNAL.forget_bytes, key=key) for key in KEYS),
-            *(partial(JOURNAL.release, key=key) for key in KEYS[2:]),
+            *(partial(_release, key) for key in KEYS[2:]),
             JOURNAL.status,
             partial(JOURNAL.pending_elsewhere, key=KEYS[0]),
         ]
         assert len(calls) == CALLS
         await together(db, *(transaction(db, call) for call in calls))
         for key in KEYS[2:]:
-            await transaction(db, partial(JOURNAL.release, key=key))
+            await transaction(db, partial(_release, key))
     rows = await query(db, "SELECT key, nonce, state FROM tx_request")
     assert len({row["nonce"] for row in rows}) == len(rows)
     # A form follows its request to the name that it has after it was cancelled.
