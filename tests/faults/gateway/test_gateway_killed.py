@@ -123,8 +123,7 @@ async def test_gateway__killed_while_it_verifies_a_bad_proof__next_one_rejects_i
 ) -> None:
     await _dies(bed, "verifying", replace(sp1(), public_inputs=b"other"))
     with gateway(bed):
-        await _reaches(bed, (["rejected"], 0, 1))
-        assert bed.files() == (0, 1)
+        await _reaches(bed, (["rejected"], 0, 1), files=(0, 1))
 
 
 async def test_gateway__proof_ends_every_process_that_verifies_it__rejected_after_five_more(bed: Bed) -> None:
@@ -134,13 +133,13 @@ async def test_gateway__proof_ends_every_process_that_verifies_it__rejected_afte
     with started(bed, "verifying") as process:
         assert await asyncio.to_thread(process.wait, 60) == -signal.SIGKILL
     with gateway(bed):
-        await _reaches(bed, (["rejected"], 0, 1))
-        assert bed.files() == (0, 1)
+        await _reaches(bed, (["rejected"], 0, 1), files=(0, 1))
 
 
-async def _reaches(bed: Bed, books: tuple[list[str], int, int]) -> None:
+async def _reaches(bed: Bed, books: tuple[list[str], int, int], files: tuple[int, int] | None = None) -> None:
+    """Waits for what is in the database, and then in the store, which follows it."""
     for _ in range(600):
-        if await bed.books() == books:
+        if await bed.books() == books and files in (None, bed.files()):
             return
         await asyncio.sleep(0.1)
-    raise AssertionError(f"{await bed.books()} is not {books}")
+    raise AssertionError(f"{await bed.books()}, {bed.files()} is not {books}, {files}")
