@@ -7,32 +7,12 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 END_S = 40.0
-
-
-def children_of(pid: int) -> list[int]:
-    """Process ids directly below `pid`.
-
-    By each process's parent: Linux's own list of children leaves some out while one of them ends.
-    """
-    found: list[int] = []
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # one that has just ended
-            # pid (name) state parent ...; the name may hold anything.
-            parent = file.read_text().rpartition(")")[2].split()[1]
-            found += [int(file.parent.name)] if int(parent) == pid else []
-    return found
-
-
-def descendants(pid: int) -> set[int]:
-    """Process ids below `pid`."""
-    direct = children_of(pid)
-    return set(direct).union(*map(descendants, direct))
 
 
 def command_line(pid: int) -> bytes:
@@ -65,7 +45,8 @@ async def test_devnet__stopped_or_killed__all_its_processes_end(
     tmp_path: Path, signum: signal.Signals
 ) -> None:
     process = await start_devnet(tmp_path / "home")
-    children = {pid: command_line(pid) for pid in descendants(process.pid)}
+    below = psutil.Process(process.pid).children(recursive=True)
+    children = {child.pid: command_line(child.pid) for child in below}
     assert len(children) >= 6, "anvil, PostgreSQL, batcher, aggregator and two operators"
     process.send_signal(signum)
     await process.wait()
@@ -77,7 +58,8 @@ async def test_devnet__stopped_or_killed__all_its_processes_end(
 
 def child_with(devnet: asyncio.subprocess.Process, words: bytes) -> int:
     """Process id of the direct child whose command line holds these words."""
-    lines = {pid: command_line(pid).replace(b"\0", b" ") for pid in children_of(devnet.pid)}
+    direct = psutil.Process(devnet.pid).children()
+    lines = {child.pid: command_line(child.pid).replace(b"\0", b" ") for child in direct}
     found = [pid for pid, line in lines.items() if words in line]
     assert len(found) == 1, lines
     return found[0]
